@@ -6,16 +6,18 @@ import binascii
 import re
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication, get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from accounts.call_log import call_of
+from accounts.call_log import CallRecord, call_of
 from accounts.keys import find_key, may_call_from, note_use
 from accounts.models import ApiKey, Client
+from accounts.rate_limits import check_guesses, count_call, note_guess, too_many_calls
 from accounts.staff import clients_of
 from billing_site.errors import BillingError, Detail, ErrorCode
 
@@ -32,19 +34,41 @@ class StaffAccess(NamedTuple):
 def authenticated_key(client_no: int, auth_key: str, request: HttpRequest) -> ApiKey | None:
     """Return the live key of this pair, or None. Values that cannot be a number or key are not looked up.
 
-    Refuses (1003) a key that is limited to other addresses.
+    Refuses (1003) a key that is limited to other addresses, and (90272) calls above a limit of the key or its address. After
+    too many wrong keys from an address, no key from it is looked up or logged until the minute is over.
     """
-    if not 0 < client_no <= LARGEST_NUMBER or not re.fullmatch(r"[A-Za-z0-9_-]{32}", auth_key):
-        return None
-    key = find_key(client_no, auth_key)
-    if key is None:
-        return None
     record = call_of(request)
+    record.limit = check_guesses(record.address)
+    if record.limit is not None:
+        record.is_logged = False
+        raise too_many_calls()
+    key = _live_key(client_no, auth_key)
+    if key is None:
+        note_guess(record.address)
+        return None
     record.client_no, record.key_no = key.client_id, key.pk
     if not may_call_from(key, record.address):
         raise BillingError(ErrorCode.HOST_NOT_PERMITTED)
+    _count(record, key)
     note_use(key)
     return key
+
+
+def _live_key(client_no: int, auth_key: str) -> ApiKey | None:
+    if not 0 < client_no <= LARGEST_NUMBER or not re.fullmatch(r"[A-Za-z0-9_-]{32}", auth_key):
+        return None
+    return find_key(client_no, auth_key)
+
+
+def _count(record: CallRecord, key: ApiKey) -> None:
+    """Count the call, and report the limit that is nearer to its end. Refuses (90272) a call that is one too many."""
+    limits = (
+        count_call("key", key.pk, settings.CALLS_PER_KEY),
+        count_call("address", record.address, settings.CALLS_PER_ADDRESS),
+    )
+    record.limit = min((one for one in limits if one is not None), key=lambda one: one.left, default=None)
+    if record.limit is not None and record.limit.left < 0:
+        raise too_many_calls()
 
 
 def check_may_write(key: ApiKey) -> None:
@@ -60,9 +84,8 @@ class BasicKeyAuthentication(BaseAuthentication):
         if scheme.lower() != b"basic":
             return None
         client_no, auth_key = _pair(credentials)
-        key = None
-        if re.fullmatch(r"[0-9]{1,22}", client_no):
-            key = authenticated_key(int(client_no), auth_key, request._request)
+        number = int(client_no) if re.fullmatch(r"[0-9]{1,22}", client_no) else 0
+        key = authenticated_key(number, auth_key, request._request)
         if key is None:
             raise AuthenticationFailed(_("Wrong client_no or auth_key."))
         return None, key
@@ -87,6 +110,13 @@ class StaffSessionAuthentication(SessionAuthentication):
         client = _client_of(user, request.query_params.get("client_no") or request.headers.get("X-Client-No", ""))
         record.client_no = client.pk
         return user, StaffAccess(user, client)
+
+    def enforce_csrf(self, request: Request) -> None:
+        """Refuse (90375) a call that does not prove that it comes from a page of ours."""
+        try:
+            super().enforce_csrf(request)
+        except PermissionDenied:
+            raise BillingError(ErrorCode.NO_CSRF_TOKEN) from None
 
 
 def _client_of(user: Any, client_no: str) -> Client:

@@ -17,6 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts.models import ApiCall, Client
+from accounts.rate_limits import Limit
 from billing_site.common.request_ids import request_id_now, request_id_of
 from billing_site.common.storage import insert_into_log
 
@@ -43,6 +44,8 @@ class CallRecord:
     error_code: int = 0
     message: str = ""
     caller: str = ""
+    limit: Limit | None = None
+    is_logged: bool = True
 
 
 def call_of(request: Any) -> CallRecord:
@@ -74,8 +77,16 @@ class CallLogMiddleware:
         try:
             response = self.get_response(request)
             response["X-Request-ID"] = record.request_id
+            if record.limit is not None:
+                for name, value in record.limit.headers.items():
+                    response[name] = value
             if request.path.startswith(LOGGED):
-                _write(record, request, response)
+                response.headers.setdefault("Cache-Control", "no-store")
+                if record.is_logged:
+                    _write(record, request, response)
+            elif settings.SESSION_COOKIE_NAME in request.COOKIES and not request.path.startswith(f"/{settings.STATIC_URL}"):
+                # What staff see while they are signed in is kept by no cache, not even by that of their browser.
+                response.headers.setdefault("Cache-Control", "no-store")
             return response
         finally:
             request_id_now.reset(token)
@@ -106,7 +117,7 @@ def _write(record: CallRecord, request: HttpRequest, response: HttpResponse) -> 
         record.client_no,
         record.key_no,
         record.staff_no,
-        (record.method or _address(request))[:200],
+        (_storable(record.method) or _address(request))[:200],
         record.account_no,
         _storable(record.receipt_id)[:255],
         record.error_code,

@@ -4,22 +4,29 @@ Four-eyes settings are changed by a superuser, or proposed by one person and con
 by the rule can lift it alone.
 """
 
+import logging
 from collections.abc import Collection
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.callers import Caller
-from accounts.kinds import SettingsChangeState
+from accounts.kinds import FourEyes, SettingsChangeState
 from accounts.models import Client, SettingsChange
+from accounts.models.identities import PAYEE_FIELDS
 from accounts.rights import CHANGE_SETTINGS, check_may
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, Detail, ErrorCode, word
 
-GUARDED = ("four_eyes", "four_eyes_amount", "second_person_for")
-"""The settings of the four-eyes rule."""
+logger = logging.getLogger(__name__)
+
+OF_FOUR_EYES = ("four_eyes", "four_eyes_amount", "second_person_for")
+WHERE_TO_PAY = ("iban", "bic", *PAYEE_FIELDS)
+"""Customers pay there, so where four eyes are on, no person turns their money aside alone."""
 
 NEXT_STATES = {
     SettingsChangeState.PROPOSED: (SettingsChangeState.CONFIRMED, SettingsChangeState.WITHDRAWN),
@@ -32,13 +39,16 @@ NEXT_STATES = {
 def change_settings(client: Client, changed: Collection[str], *, caller: Caller) -> SettingsChange | None:
     """Write the changed columns of a client, and return the proposal if there is one.
 
-    If four-eyes settings are among them and the caller is not a superuser, those are proposed instead, replacing an earlier
-    proposal; `client` then gets its old values back. Refuses (90009) a caller who may not change settings. Locks the client's
-    row.
+    If settings that two people decide on are among them and the caller is not a superuser, they are proposed instead, replacing
+    an earlier proposal; `client` then gets its old values back. Refuses (90009) a caller who may not change settings, and
+    (90331) such settings to a program: who made its key could change them alone. Locks the client's row.
     """
     check_may(caller, CHANGE_SETTINGS)
     stored = Client.objects.select_for_update(no_key=True).get(pk=client.pk)
-    guarded = [name for name in GUARDED if name in changed and getattr(client, name) != getattr(stored, name)]
+    names = settings_of_two_people(stored)
+    guarded = [name for name in names if name in changed and getattr(client, name) != getattr(stored, name)]
+    if guarded and caller.api_key is not None:
+        raise BillingError(ErrorCode.SETTINGS_NEED_PERSON, ", ".join(guarded), field=guarded[0])
     change = _propose(stored, client, guarded, caller) if guarded and _is_bound(caller) else None
     if change is not None:
         for name in guarded:
@@ -47,6 +57,49 @@ def change_settings(client: Client, changed: Collection[str], *, caller: Caller)
     if written:
         client.save(update_fields=written)
     return change
+
+
+def settings_of_two_people(client: Client) -> tuple[str, ...]:
+    """Return the settings that one person proposes and another confirms: those of the four-eyes rule, and where it is on, where
+    customers pay."""
+    return OF_FOUR_EYES if client.four_eyes == FourEyes.OFF else (*OF_FOUR_EYES, *WHERE_TO_PAY)
+
+
+def set_logo(client: Client, file: UploadedFile, *, caller: Caller) -> None:
+    """Store a logo, which takes the place of the one before. The file is not checked here: its field is (`validate_logo`).
+
+    Refuses (90009) a caller who may not change settings, and (90350) if the storage does not take the file. The file before is
+    deleted after the commit. Locks the client's row.
+    """
+    _replace_logo(client, file, caller)
+
+
+def remove_logo(client: Client, *, caller: Caller) -> None:
+    """Remove the logo, if there is one. Refuses (90009) a caller who may not change settings. Locks the client's row."""
+    _replace_logo(client, None, caller)
+
+
+def _replace_logo(client: Client, file: UploadedFile | None, caller: Caller) -> None:
+    check_may(caller, CHANGE_SETTINGS)
+    # Files are stored before the transaction, so that a slow storage locks no row.
+    name = _stored_logo(client, file) if file is not None else ""
+    with transaction.atomic():
+        stored = Client.objects.select_for_update(no_key=True).get(pk=client.pk)
+        before = stored.logo.name
+        stored.logo.name = name
+        stored.save(update_fields=["logo"])
+        if before:
+            transaction.on_commit(partial(stored.logo.storage.delete, before), robust=True)
+
+
+def _stored_logo(client: Client, file: UploadedFile) -> str:
+    logo: Any = Client._meta.get_field("logo")
+    try:
+        return str(logo.storage.save(logo.generate_filename(client, file.name), file))
+    except Exception as error:
+        logger.exception("a logo of client %s could not be stored", client.pk)
+        why = (isinstance(error, OSError) and error.strerror) or type(error).__name__
+        raise BillingError(ErrorCode.LOGO_NOT_STORED, Detail("the storage of documents failed: {why}", why=why)) from error
 
 
 def proposed_change(client: Client) -> SettingsChange | None:

@@ -62,6 +62,11 @@ def offset_to(day: date, time_zone: str) -> timedelta:
     return datetime(day.year, day.month, day.day, 12, tzinfo=ZoneInfo(time_zone)) - timezone.now()
 
 
+def day_of(client: Client, moment: datetime) -> date:
+    """Return the client's date of a stored moment."""
+    return _in_zone(client, moment).date()
+
+
 ADVANCED = "clock.advanced"
 BY_COMMAND = Caller(process="clock")
 

@@ -73,6 +73,14 @@ class BillingInterval(IntegerChoices):
     YEARLY = 12, _("Yearly")
 
 
+class TrialUnit(TextChoices):
+    """What the length of a trial counts."""
+
+    DAYS = "days", _("Days")
+    WEEKS = "weeks", _("Weeks")
+    MONTHS = "months", _("Months")
+
+
 class ChargeType(IntegerChoices):
     """When a plan charges for a service. The numbers are the line types that Aria's invoices show for it."""
 
@@ -95,6 +103,13 @@ class RateModel(TextChoices):
     FLAT = "flat", _("Flat fee, whatever the units")
 
 
+class BandEdge(TextChoices):
+    """Which band has the units at which a band begins."""
+
+    ABOVE = "above", _("A band begins above its number of units")
+    REACHED = "reached", _("A band begins when its number of units is reached")
+
+
 BANDED_MODELS = (RateModel.TIERED, RateModel.VOLUME)
 
 
@@ -104,6 +119,19 @@ class FourEyes(TextChoices):
     OFF = "off", _("Off")
     ANOTHER_PERSON = "another_person", _("Another person approves")
     ABOVE_AMOUNT = "above_amount", _("Another person approves above an amount")
+
+
+class CreditTo(TextChoices):
+    """Where money goes that a correction frees."""
+
+    OLDEST_OPEN_INVOICE = "oldest_open_invoice", _("It pays the oldest open invoices")
+    KEEP_AS_CREDIT = "keep_as_credit", _("It is kept as credit for the next invoice")
+    REFUND = "refund", _("It is refunded by the original method")
+    REFUND_BY_HAND = "refund_by_hand", _("It is refunded by hand, by another method")
+
+    @property
+    def refunds(self) -> bool:
+        return self in (CreditTo.REFUND, CreditTo.REFUND_BY_HAND)
 
 
 class GuardedAct(TextChoices):
@@ -133,6 +161,38 @@ class TaxExemption(TextChoices):
     INTRA_COMMUNITY = "intra_community", _("Intra-community supply")
     EXPORT = "export", _("Export")
     NOT_SUBJECT = "not_subject", _("Not subject to tax")
+
+
+class EInvoiceFormat(TextChoices):
+    """How documents are sent as electronic invoices."""
+
+    NONE = "none", _("None")
+    UBL = "ubl", _("UBL")
+    FACTUR_X = "factur_x", _("Factur-X / ZUGFeRD (in the PDF)")
+
+
+class AccessKind(TextChoices):
+    """How somebody has seen personal data."""
+
+    OPENED = "opened", _("Opened")
+    EXPORTED = "exported", _("Exported")
+
+
+class EInvoiceProfile(TextChoices):
+    """The rules that electronic invoices keep besides those of the European standard."""
+
+    EN16931 = "en16931", _("EN 16931")
+    XRECHNUNG = "xrechnung", _("XRechnung")
+    PEPPOL = "peppol", _("Peppol BIS Billing 3")
+
+
+class BuyerEInvoice(TextChoices):
+    """What a customer gets instead of the client's profile."""
+
+    NONE = "none", _("No electronic invoice")
+    EN16931 = EInvoiceProfile.EN16931.value, EInvoiceProfile.EN16931.label
+    XRECHNUNG = EInvoiceProfile.XRECHNUNG.value, EInvoiceProfile.XRECHNUNG.label
+    PEPPOL = EInvoiceProfile.PEPPOL.value, EInvoiceProfile.PEPPOL.label
 
 
 class MissingTaxData(TextChoices):

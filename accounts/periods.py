@@ -10,6 +10,8 @@ from functools import lru_cache
 from itertools import islice, takewhile
 from typing import NamedTuple, Protocol, TypeVar
 
+from accounts.kinds import TrialUnit
+
 ONE_DAY = timedelta(days=1)
 
 
@@ -48,7 +50,8 @@ class InstanceDates(NamedTuple):
     `interval` is the number of months of its cycles. `in_arrears`: its plan bills cycles or usage when they have ended.
     `billed_elsewhere_through` is the last day billed before the customer came here. `ahead_since` is set if an advance invoice
     was the first to bill the instance: the day from which the account's arrears were then due. `end_entered_after` is set if
-    the end was entered after a recurring bill of a later date: that bill's date.
+    the end was entered after a recurring bill of a later date: that bill's date. `trial_end` is the last day of a free trial.
+    `interval` is that of charges in advance. `arrears_interval` is that of usage and charges in arrears, if it is another one.
     """
 
     start: date
@@ -59,6 +62,17 @@ class InstanceDates(NamedTuple):
     billed_elsewhere_through: date | None = None
     ahead_since: date | None = None
     end_entered_after: date | None = None
+    trial_end: date | None = None
+    arrears_interval: int | None = None
+
+    @property
+    def arrears_months(self) -> int:
+        return self.arrears_interval or self.interval
+
+    @property
+    def charged_from(self) -> date:
+        """The first day that costs anything: the day after the trial, or the start."""
+        return self.start if self.trial_end is None else max(self.start, self.trial_end + ONE_DAY)
 
     @property
     def cycles_from(self) -> date:
@@ -68,7 +82,7 @@ class InstanceDates(NamedTuple):
     @property
     def unbilled_from(self) -> date | None:
         """The first unbilled day, or None if the instance is billed to its end."""
-        day = self.start if self.billed_through is None else self.billed_through + ONE_DAY
+        day = self.charged_from if self.billed_through is None else self.billed_through + ONE_DAY
         return None if self.end is not None and day > self.end else day
 
 
@@ -139,14 +153,15 @@ def arrears_cycles(dates: InstanceDates, bill_day: int, arrears_due_from: date |
     if not dates.in_arrears:
         return
     opening = dates.billed_through + ONE_DAY if dates.billed_through and arrears_due_from is None else None
-    day: date | None = opening or dates.start
+    first = max(opening or dates.start, dates.charged_from)
+    day: date | None = first
     if arrears_due_from is not None and _was_on_recurring(dates, arrears_due_from):
-        day = max(dates.start, arrears_due_from)
+        day = max(first, arrears_due_from)
         if is_end_open(dates.end, dates.end_entered_after, arrears_due_from):
-            day = cycle_of(day, dates.start, bill_day, dates.interval).start
+            day = cycle_of(day, dates.start, bill_day, dates.arrears_months).start
     while day is not None and (dates.end is None or day <= dates.end):
-        cycle = cycle_of(day, dates.start, bill_day, dates.interval).cut(dates.end)
-        yield cycle._replace(start=max(cycle.start, opening or cycle.start))
+        cycle = cycle_of(day, dates.start, bill_day, dates.arrears_months).cut(dates.end)
+        yield cycle._replace(start=max(cycle.start, first))
         day = cycle.end + ONE_DAY
 
 
@@ -171,16 +186,58 @@ def arrears_due(dates: InstanceDates, bill_date: date, bill_day: int, arrears_du
     return takewhile(lambda cycle: cycle.end < bill_date, arrears_cycles(dates, bill_day, arrears_due_from))
 
 
-def ended_through(dates: InstanceDates, bill_date: date, bill_day: int) -> date:
+def ended_through(dates: InstanceDates, bill_date: date, bill_day: int, interval: int | None = None) -> date:
     """Return the last day whose usage a bill of `bill_date` charges: the end of the instance's last ended cycle.
 
-    Later usage is billed when its cycle has ended. Usage after the instance's last day belongs to its last cycle.
+    Later usage is billed when its cycle has ended. Usage after the instance's last day belongs to its last cycle. `interval` is
+    that of the charge, if it has its own.
     """
     if dates.end is not None and dates.end < bill_date:
         return date.max
     if bill_date <= dates.start:
         return dates.start - ONE_DAY
-    return cycle_of(bill_date, dates.start, bill_day, dates.interval).start - ONE_DAY
+    return cycle_of(bill_date, dates.start, bill_day, interval or dates.arrears_months).start - ONE_DAY
+
+
+def charged_cycle(dates: InstanceDates, day: date, bill_day: int, interval: int) -> Period:
+    """Return the cycle of a day, cut at the end of the plan instance and at the end of its trial.
+
+    A day after the end belongs to the last cycle. The days of a trial are a period of their own.
+    """
+    within = day if dates.end is None else min(day, dates.end)
+    cycle = cycle_of(within, dates.start, bill_day, interval).cut(dates.end)
+    if within < dates.charged_from:
+        return cycle.cut(dates.charged_from - ONE_DAY)
+    return cycle._replace(start=max(cycle.start, dates.charged_from))
+
+
+def trial_end(start: date, length: int, unit: str) -> date | None:
+    """Return the last day of a trial of so many days, weeks or months from `start`, or None if its length is 0."""
+    if not length:
+        return None
+    if unit == TrialUnit.MONTHS:
+        return bill_date_months_on(start, length, start.day) - ONE_DAY
+    return start + timedelta(days=length * (7 if unit == TrialUnit.WEEKS else 1)) - ONE_DAY
+
+
+Pause = tuple[date, date | None]
+"""The first and the last day of a pause of billing. None: it goes on."""
+
+
+def outside_pauses(period: Period, pauses: Iterable[Pause]) -> list[Period]:
+    """Return the parts of a period that are in no pause, in order. Each is a part of the same full period."""
+    parts, start = [], period.start
+    for first, last in sorted(pauses, key=lambda pause: pause[0]):
+        if first > period.end:
+            break
+        if last is not None and last < start:
+            continue
+        if first > start:
+            parts.append(period._replace(start=start).cut(first - ONE_DAY))
+        if last is None or last >= period.end:
+            return parts
+        start = last + ONE_DAY
+    return [*parts, period._replace(start=start)]
 
 
 def next_bill_date(

@@ -2,19 +2,44 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_CEILING, Context, Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
-from accounts.kinds import BANDED_MODELS, RateModel
+from accounts.kinds import BANDED_MODELS, BandEdge, RateModel
 from billing_site.common.currencies import currency_of
 from billing_site.errors import BillingError, Detail, ErrorCode, word
 
 ZERO = Decimal(0)
+_EXACT = Context(prec=60)
+
+
+class PerRecord(NamedTuple):
+    """How the units of each usage record are rounded before they are priced: up to a multiple of `increment`, and to at least
+    `minimum`. None: they are not."""
+
+    increment: Decimal | None = None
+    minimum: Decimal | None = None
+
+    def charged(self, units: Decimal) -> Decimal | None:
+        """Return the units that a record counts as, or None if records are not rounded."""
+        if self.increment is None:
+            return None if self.minimum is None else max(units, self.minimum)
+        least = max(units, self.minimum or ZERO)
+        increments = _EXACT.divide(least, self.increment).to_integral_value(ROUND_CEILING)
+        return _EXACT.multiply(increments, self.increment)
+
+    @property
+    def story(self) -> str:
+        """Return the rounding in words, empty if there is none."""
+        words = [] if self.increment is None else [f"in increments of {shown_units(self.increment)}"]
+        words += [] if self.minimum is None else [f"of at least {shown_units(self.minimum)}"]
+        return f"each record {', '.join(words)}" if words else ""
 
 
 class Band(NamedTuple):
-    """Units above `from_unit` through `to_unit` (None: no end) at one rate. Bands are numbered from 1."""
+    """Units above `from_unit` through `to_unit` (None: no end) at one rate. Bands are numbered from 1. If the price's edge is
+    `reached`, the band has `from_unit` itself and not `to_unit`."""
 
     tier_no: int
     from_unit: Decimal
@@ -33,6 +58,7 @@ class Rates(NamedTuple):
     maximum: Decimal | None = None
     valid_from: date = date.min
     valid_to: date | None = None
+    edge: str = BandEdge.ABOVE.value
 
     @property
     def is_banded(self) -> bool:
@@ -76,6 +102,24 @@ class RateTerms(NamedTuple):
     maximum_amount: Decimal | None = None
     valid_from: date | None = None
     valid_to: date | None = None
+    band_edge: str = BandEdge.ABOVE.value
+
+
+def rates_of(terms: RateTerms, schedule_no: int = 0) -> Rates:
+    """Return a price by its terms, with its bands in order."""
+    one_rate = [] if terms.rate_per_unit is None else [(ZERO, terms.rate_per_unit)]
+    bands = bands_of(one_rate or [(tier.from_unit, tier.rate_per_unit) for tier in terms.tiers])
+    return Rates(
+        schedule_no,
+        terms.currency,
+        terms.model,
+        bands,
+        terms.minimum_amount,
+        terms.maximum_amount,
+        terms.valid_from or date.min,
+        terms.valid_to,
+        terms.band_edge,
+    )
 
 
 def check_terms(terms: RateTerms) -> None:
@@ -85,6 +129,14 @@ def check_terms(terms: RateTerms) -> None:
     above the maximum, and the end not before the beginning.
     """
     _check_rate_or_bands(terms)
+    if terms.band_edge == BandEdge.REACHED and terms.model != RateModel.VOLUME:
+        raise _wrong(
+            "band_edge",
+            Detail(
+                "only a volume price has bands that are reached; begin each band of a {model} price one unit lower",
+                model=word(terms.model),
+            ),
+        )
     least, most = terms.minimum_amount, terms.maximum_amount
     if least is not None and most is not None and least > most:
         raise _wrong(

@@ -19,6 +19,7 @@ KEY_RIGHTS = (
     "may_change_customers",
     "may_add_usage",
     "may_give_credits",
+    "may_change_settings",
 )
 """The columns of ApiKey that are rights."""
 
@@ -45,7 +46,10 @@ CORRECT = Right(_IN_THE_MESSAGE, "invoices.correct_money", "may_correct", ErrorC
 REBILL = Right(_IN_THE_MESSAGE, "invoices.rebill_invoice", "may_rebill", ErrorCode.REBILL_NOT_PERMITTED)
 SEND_STATEMENTS = Right(Detail("sending statements"), "invoices.send_statement")
 MAKE_FILES = Right(Detail("making PDFs"), "invoices.send_statement")
-CHANGE_SETTINGS = Right(Detail("changing settings"), "accounts.change_client")
+CHANGE_SETTINGS = Right(Detail("changing settings"), "accounts.change_client", "may_change_settings")
+CHANGE_APPROVAL_RULES = Right(Detail("changing approval rules"), "accounts.change_client", "may_change_settings")
+WEBHOOKS = Right(Detail("changing webhooks"), "invoices.change_webhookendpoint", "may_change_settings")
+PERSONAL_DATA = Right(Detail("exporting and erasing personal data"), "accounts.handle_personal_data", "may_change_settings")
 MOVE_CLOCK = Right(Detail("moving the clock"), "accounts.change_client")
 
 _KEY_RIGHT_OF_ROWS = {
@@ -107,7 +111,17 @@ def row_rights(rows: str, **verbs: str) -> dict[str, Right]:
 
 
 _BY_KEYS = {
+    "accounts.account": ("add", "change"),
+    "accounts.contact": ("add", "change", "delete"),
+    "accounts.paymentmethod": ("add", "change", "delete"),
     "accounts.planinstance": ("add", "change"),
+    "accounts.service": ("add", "change", "delete"),
+    "accounts.servicelocation": ("add", "change", "delete"),
+    "accounts.plan": ("add", "change", "delete"),
+    "accounts.rateschedule": ("add", "change", "delete"),
+    "invoices.taxrate": ("add", "change", "delete"),
+    "invoices.surcharge": ("add", "change", "delete"),
+    "invoices.coupon": ("add", "change", "delete"),
     "invoices.usage": ("add", "delete"),
     "invoices.onetimecharge": ("add", "delete"),
     "invoices.couponredemption": ("add", "delete"),
@@ -122,6 +136,7 @@ _READING = (
     "invoices.view_ledgerentry",
     "invoices.view_collectionattempt",
     "invoices.view_billingrun",
+    "accounts.view_event",
 )
 """The view permissions of staff that correspond to what every key may read."""
 
@@ -129,6 +144,7 @@ _READING = (
 def _rights_of_column() -> dict[str, list[Right]]:
     """Return the rights that each right of a key includes."""
     allowed = {right.key: [right] for right in (APPROVE, COLLECT, CORRECT, REBILL)}
+    allowed[CHANGE_SETTINGS.key] = [CHANGE_SETTINGS, WEBHOOKS, CHANGE_APPROVAL_RULES, PERSONAL_DATA]
     for rows, column in _KEY_RIGHT_OF_ROWS.items():
         allowed.setdefault(column, []).extend(ROW_RIGHTS[verb, rows] for verb in _BY_KEYS.get(rows, ("add",)))
     return allowed

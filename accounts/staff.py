@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext
 
 from accounts.callers import Caller
@@ -18,6 +18,12 @@ def clients_of(user: Any) -> QuerySet[Client]:
     if not (user.is_active and user.is_staff):
         return Client.objects.none()
     return Client.objects.all() if user.is_superuser else Client.objects.filter(staff=user)
+
+
+def works_for(client: Client, user: str = "") -> Q:
+    """Select the users who may see the client's rows, as `clients_of` says for one. `user` leads to them, as in "person__"."""
+    works = Q(**{f"{user}is_superuser": True}) | Q(**{f"{user}clients": client})
+    return works & Q(**{f"{user}is_active": True, f"{user}is_staff": True})
 
 
 def names_of(identities: Iterable[str]) -> dict[str, str]:

@@ -62,6 +62,12 @@ def validate_guarded_acts(value: str) -> None:
         )
 
 
+def validate_role_names(value: str) -> None:
+    names = value.split(",") if value else []
+    if len(set(names)) != len(names) or any(not name or name != name.strip() for name in names):
+        raise ValidationError(_("Give names of roles, each at most once, separated by commas."))
+
+
 def validate_significant_digits(value: Decimal) -> None:
     if len(value.normalize().as_tuple().digits) > MAX_SIGNIFICANT_DIGITS:
         raise ValidationError(_("Give at most %(limit)s significant digits."), params={"limit": MAX_SIGNIFICANT_DIGITS})

@@ -17,9 +17,10 @@ from django.utils.translation.template import templatize
 
 from billing_site.common.labels import labels
 from billing_site.errors import ErrorCode
+from billing_site.page_words import PAGE_WORDS
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCALE = ROOT / "locale"
+LOCALE = ROOT / "locale" if (ROOT / "locale").is_dir() else ROOT / "billing_site" / "locale"
 OUR_APPS = ("accounts", "invoices", "rebills")
 SOURCES = (*OUR_APPS, "billing_site")
 NOT_SHOWN = ("migrations", "management")
@@ -55,12 +56,14 @@ def read_catalogue(path: Path) -> Catalog:
 
 
 def extracted() -> Catalog:
-    """Return every text that Python files and templates mark, the messages of the table of errors, and the names of columns."""
+    """Return every text that Python files and templates mark, the messages of the table of errors, their words for pages, and
+    the names of columns."""
     found = Catalog()
     for source in _marked_sources():
         for _line, text, _comments, context in extract("python", BytesIO(source), KEYWORDS):
             found.add(text, context=context)
-    for text in (*(row.message for row in ErrorCode), *(name for app in OUR_APPS for name in labels(apps.get_app_config(app)))):
+    columns = (name for app in OUR_APPS for name in labels(apps.get_app_config(app)))
+    for text in (*(row.message for row in ErrorCode), *PAGE_WORDS.values(), *columns):
         found.add(text)
     return found
 

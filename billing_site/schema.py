@@ -18,7 +18,9 @@ from accounts.api.resources import Operation
 from accounts.aria.method_calls import Method
 from accounts.aria.renderers import FORMATS
 from billing_site.api import METHODS
+from billing_site.common.json_bodies import MergePatchParser
 from billing_site.errors import ErrorCode
+from billing_site.method_outputs import OUTPUT_NAMES
 
 Direction = Literal["request", "response"]
 PROBLEM = "Problem"
@@ -52,6 +54,9 @@ class LongFieldType(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped
         return {"type": "integer", "format": "int64"}
 
 
+AMOUNT_FIELDS = {"AmountField", "LineAmountField", "PlannedAmountField", "PlainDecimalField", "EntryAmountField"}
+
+
 class AmountType(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     """Amounts, rates and units are texts, so that readers do not turn them into doubles."""
 
@@ -60,7 +65,7 @@ class AmountType(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-ca
 
     @classmethod
     def _matches(cls, target: Any) -> bool:
-        return type(target).__name__ in ("AmountField", "PlannedAmountField", "PlainDecimalField", "EntryAmountField")
+        return type(target).__name__ in AMOUNT_FIELDS
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
         return {"type": "string", "format": "decimal", "nullable": True}
@@ -122,7 +127,7 @@ class Schema(AutoSchema):
         return answer if self._is_list_view(answer) else {self.operation.status: answer}
 
     def _is_list_view(self, serializer: Any = None) -> bool:
-        return getattr(self.view, "action", "") == "list"
+        return getattr(self.view, "action", "") == "list" and not getattr(self.view, "is_report", False)
 
     def get_filter_backends(self) -> list[Any]:
         """Return what filters the rows of the operation: those of lists, and of downloads that have the filters of the list."""
@@ -136,8 +141,9 @@ class Schema(AutoSchema):
         return getattr(self.view, "downloads", {}).get(getattr(self.view, "action", ""))
 
     def map_parsers(self) -> list[str]:
+        """Return the media types of bodies. A JSON merge may be sent under a name of its own, but is described once."""
         parsers: list[str] = ["application/json"] if self.called else super().map_parsers()
-        return parsers
+        return [one for one in parsers if one != MergePatchParser.media_type]
 
     def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
         if self.called:
@@ -253,98 +259,16 @@ def _any_answer() -> Mapping[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": {}}
 
 
-OUTPUTS: Mapping[str, Mapping[str, Any]] = {
-    **dict.fromkeys(
-        (
-            "acct_locale_no_2",
-            "acct_no",
-            "billing_group_no",
-            "billing_group_no_2",
-            "collection_error_cd",
-            "collection_error_code",
-            "current_offset_hours",
-            "invoice_no",
-            "is_pending_ind",
-            "is_pending_ind_2",
-            "new_invoice_no",
-            "orig_invoice_no",
-            "out_acct_no",
-            "out_billing_group_no",
-            "rb_flag",
-            "rb_no",
-            "rb_reason_cd",
-            "reason_code",
-            "statement_error_cd",
-            "statement_error_code",
-            "transaction_id",
-        ),
-        WHOLE,
-    ),
-    "amount": NUMBER,
-    **dict.fromkeys(
-        (
-            "acct_locale_name",
-            "client_acct_id",
-            "client_billing_group_id",
-            "client_billing_group_no",
-            "client_notes",
-            "collection_error_msg",
-            "created_by",
-            "created_date",
-            "custom_status_desc",
-            "custom_status_label",
-            "from_date",
-            "invoice_type_cd",
-            "is_batch_running",
-            "mime_type",
-            "out_client_acct_id",
-            "out_client_billing_group_id",
-            "out_statement",
-            "proc_auth_code",
-            "proc_avs_response",
-            "proc_cavv_response",
-            "proc_cvv_response",
-            "proc_merch_comments",
-            "proc_initial_auth_txn_id",
-            "proc_payment_id",
-            "proc_status_code",
-            "proc_status_text",
-            "rb_comments",
-            "rb_status",
-            "restriction_reason",
-            "statement_error_msg",
-            "system_date",
-            "system_time",
-            "to_date",
-            "virtual_date",
-            "virtual_datetime",
-            "virtual_time",
-        ),
-        TEXT,
-    ),
-    **dict.fromkeys(
-        (
-            "collection_errors",
-            "history",
-            "invoice_cm_line_details",
-            "invoice_hist",
-            "invoice_history",
-            "invoice_items",
-            "invoice_line_details",
-            "invoice_line_items",
-            "invoice_payment_details",
-            "invoice_payments",
-            "lines",
-            "out_invoices_list",
-            "pending_invoice",
-            "proc_fraud_filtering_info",
-            "reason_codes",
-            "tax_details",
-            "third_party_errors",
-            "void_transactions",
-        ),
-        ROWS,
-    ),
-    **dict.fromkeys(("excluded_lines", "recounted_lines"), {"type": "array", "items": {"type": "integer"}, "nullable": True}),
+NUMBER_OR_TEXT = {"anyOf": [NUMBER, TEXT]}
+SHAPES: Mapping[str, Mapping[str, Any]] = {
+    "long": WHOLE,
+    "double": NUMBER,
+    "text": TEXT,
+    "number or text": NUMBER_OR_TEXT,
+    "rows": ROWS,
 }
-"""Aria's output fields by name. A name means the same in every call."""
+
+OUTPUTS: Mapping[str, Mapping[str, Any]] = {
+    name: SHAPES[kind] for kind, names in OUTPUT_NAMES.items() for name in names.split()
+}
+"""The schema of each output of method calls."""

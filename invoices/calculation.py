@@ -8,7 +8,7 @@ from decimal import ROUND_DOWN, Context, Decimal
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from billing_site.common.currencies import AMOUNT_PLACES, LARGEST_AMOUNT, ROUNDING, Currency, rounded_to
+from billing_site.common.currencies import AMOUNT_PLACES, LARGEST_AMOUNT, ROUNDING, Currency, currency_of, rounded_to
 from billing_site.errors import BillingError, Detail, ErrorCode
 
 ZERO = Decimal(0)
@@ -25,9 +25,7 @@ _EXACT = Context(prec=60, rounding=ROUNDING)
 def rounded(amount: Decimal, currency: Currency) -> Decimal:
     """Return the amount in whole smallest units of the currency. Refuses one that is too large to be stored (90008)."""
     if abs(amount) > LARGEST_AMOUNT:
-        raise BillingError(
-            ErrorCode.AMOUNT_TOO_LARGE, Detail("{amount} {currency}", amount=f"{amount:f}", currency=str(currency))
-        )
+        raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, Detail("{amount} {currency}", amount=amount, currency=str(currency)))
     return amount.quantize(currency.smallest_unit, currency.rounding, _EXACT)
 
 
@@ -90,16 +88,17 @@ def split(amount: Decimal, weights: Sequence[Decimal], currency: Currency) -> li
     return [after - before for before, after in pairwise([ZERO, *shares])]
 
 
-def split_first(
-    amount: Decimal, weights: Mapping[int, Decimal], first: Container[int], currency: Currency
+def split_in_order(
+    amount: Decimal, weights: Mapping[int, Decimal], first: Sequence[Container[int]], currency: Currency
 ) -> dict[int, Decimal]:
-    """Split an amount by key: first among the keys in `first`, up to their weights, then the rest among the others."""
-    own = {key: weight for key, weight in weights.items() if key in first}
-    others = {key: weight for key, weight in weights.items() if key not in first}
-    of_own = min(amount, sum(own.values(), ZERO)) if others else amount
-    parts = dict(zip(own, split(of_own, list(own.values()), currency), strict=True)) if own else {}
-    rest = amount - of_own if own else amount
-    return parts | (dict(zip(others, split(rest, list(others.values()), currency), strict=True)) if others else {})
+    """Split an amount by key: first among the keys in `first[0]`, up to their weights, then those in `first[1]` and so on, then
+    the rest among the others."""
+    if not first:
+        return dict(zip(weights, split(amount, list(weights.values()), currency), strict=True)) if weights else {}
+    own = {key: weight for key, weight in weights.items() if key in first[0]}
+    others = {key: weight for key, weight in weights.items() if key not in first[0]}
+    of_own = (min(amount, sum(own.values(), ZERO)) if others else amount) if own else ZERO
+    return split_in_order(of_own, own, (), currency) | split_in_order(amount - of_own, others, first[1:], currency)
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:
@@ -121,4 +120,22 @@ def tax_amounts(
     whole = HUNDRED + contained
     if per_line:
         return [rounded(exact_share(amount, percent, whole), currency) for amount in amounts]
-    return split(rounded(exact_share(sum(amounts, ZERO), percent, whole), currency), amounts, currency)
+    tax = rounded(exact_share(sum(amounts, ZERO), percent, whole), currency)
+    below = [min(amount, ZERO) for amount in amounts]
+    if not any(below):
+        return split(tax, amounts, currency)
+    above = [max(amount, ZERO) for amount in amounts]
+    of_above = rounded(exact_share(sum(above, ZERO), percent, whole), currency)
+    parts = zip(_spread(of_above, above, currency), _spread(tax - of_above, below, currency), strict=True)
+    return [one + other for one, other in parts]
+
+
+def _spread(amount: Decimal, weights: Sequence[Decimal], currency: Currency) -> list[Decimal]:
+    """Split an amount over the weights that are not zero."""
+    parts = iter(split(amount, [weight for weight in weights if weight], currency) if any(weights) else ())
+    return [next(parts) if weight else ZERO for weight in weights]
+
+
+def amount_text(amount: Decimal, code: str) -> str:
+    """Return an amount as events and their receivers read it: with the decimals of its currency, without a sign for it."""
+    return f"{rounded(amount, currency_of(code)):f}"

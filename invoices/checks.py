@@ -1,6 +1,7 @@
 """What `manage.py check` looks at, some of it with `--deploy` only."""
 
 from importlib.util import find_spec
+from ipaddress import ip_network
 from typing import Any
 
 from django.conf import settings
@@ -18,6 +19,32 @@ def check_pdfs(app_configs: Any, **options: Any) -> list[CheckMessage]:
         packages = "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0", "brew install pango"
         hint = _("On Debian: %(debian)s. On a Mac: %(mac)s.") % dict(zip(("debian", "mac"), packages, strict=True))
         return [Warning(str(error), hint=hint, id="invoices.W001")]
+    return []
+
+
+def check_webhook_networks(app_configs: Any, **options: Any) -> list[CheckMessage]:
+    """Find what is not a network in the setting of webhooks."""
+    found: list[CheckMessage] = []
+    for one in settings.WEBHOOK_NETWORKS:
+        try:
+            ip_network(one)
+        except ValueError:
+            message = _("WEBHOOK_NETWORKS: %(value)s is not a network. Write it as 10.1.0.0/16.")
+            found.append(Error(message % {"value": one}, id="invoices.E004"))
+    return found
+
+
+def check_seal_keys(app_configs: Any, **options: Any) -> list[CheckMessage]:
+    """Warn if seals are made with a key from SECRET_KEY, and find keys that are not usable."""
+    from invoices.services.sealing.keys import SHORTEST_SECRET, wrong_keys
+
+    hint = _("Run: %(command)s") % {"command": "python -c 'import secrets; print(secrets.token_urlsafe(48))'"}
+    if wrong := wrong_keys():
+        message = _("SEAL_KEYS: %(ids)s. Write keys as id:secret, each with its own id and at least %(count)s characters.")
+        return [Error(message % {"ids": ", ".join(wrong), "count": SHORTEST_SECRET}, hint=hint, id="invoices.E005")]
+    if not settings.SEAL_KEYS:
+        message = _("SEAL_KEYS is not set. Seals are made with a key from SECRET_KEY, and cannot be checked once that is lost.")
+        return [Warning(message, hint=hint, id="invoices.W003")]
     return []
 
 

@@ -10,13 +10,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar, dataclass_transform
 
+from accounts.vat_categories import default_category
 from billing_site.common.currencies import Currency, currency_of
 from invoices.basis import Basis
 from invoices.calculation import ONE, WHOLE, ZERO, Share
-from invoices.kinds import CREDIT_TYPES, InvoiceKind, LineType, gives_days_back
+from invoices.kinds import CREDIT_TYPES, OFFSETTING_KINDS, InvoiceKind, LineType, gives_days_back
 from invoices.tax_basis import TaxBasis
 
 T = TypeVar("T")
+
+PRICE_PLACES = Decimal("1E-8")
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -43,14 +46,22 @@ class Terms:
     net_amount: Decimal
     tax_amount: Decimal
     total_amount: Decimal
+    tax_exemption: str = ""
+    tax_exemption_reason: str = ""
     series: str = ""
     number: int | None = None
+    number_year: int = 0
     document_number: str = ""
 
     @property
     def owed(self) -> Decimal:
-        """The amount that the account owes once the document is issued: its total, or 0 for a credit memo."""
-        return ZERO if self.kind == InvoiceKind.CREDIT_MEMO else self.total_amount
+        """The amount that the account owes once the document is issued: its total, or 0 for a credit memo or reversal."""
+        return ZERO if self.kind in OFFSETTING_KINDS else self.total_amount
+
+    @property
+    def is_credit_note(self) -> bool:
+        """Whether the document credits the customer: a credit memo, or the reversal of a rebill."""
+        return self.kind == InvoiceKind.CREDIT_MEMO or (self.kind == InvoiceKind.REVERSAL and self.total_amount < ZERO)
 
     def unissued(self, **changes: Any) -> "Terms":
         """Return the terms with changes, without number and dates of issue."""
@@ -62,6 +73,7 @@ NOT_ISSUED: dict[str, Any] = {
     "due_date": None,
     "series": "",
     "number": None,
+    "number_year": 0,
     "document_number": "",
 }
 
@@ -91,6 +103,8 @@ class Line:
     tax_category: str = ""
     units: Decimal | None = None
     rate_per_unit: Decimal | None = None
+    unit_code: str = ""
+    price_units: Decimal | None = None
     list_rate_per_unit: Decimal | None = None
     rate_schedule_no: int | None = None
     tier_no: int | None = None
@@ -109,6 +123,10 @@ class Line:
     period_start: date | None = None
     period_end: date | None = None
     po_num: str = ""
+    order_line: str = ""
+    accounting_reference: str = ""
+    object_reference: str = ""
+    is_return: bool = False
     bill_from_location_id: int | None = None
     ship_from_location_id: int | None = None
     bill_to_contact_id: int | None = None
@@ -139,14 +157,27 @@ class Line:
         return gives_days_back(self.line_type, self.plan_instance_id)
 
     @property
+    def has_own_tax(self) -> bool:
+        """Whether it is below zero and taxed itself, instead of reducing other lines: unused days, or a return that no line
+        of its tax category can take. A credit memo of such a line is above zero."""
+        return self.is_return or self.gives_days_back
+
+    @property
     def is_charge(self) -> bool:
         """Whether it is a charge: neither tax nor credit, and not negative. Its amount may be 0."""
-        return not self.is_tax and not self.is_credit and self.amount >= ZERO
+        return not self.is_tax and not self.is_credit and not self.is_return and self.amount >= ZERO
 
     @property
     def is_reduction(self) -> bool:
         """Whether it reduces charge lines: a coupon, a service credit, an amount above a maximum, a discount."""
-        return not self.is_tax and not self.is_charge and not self.gives_days_back
+        return not self.is_tax and not self.is_charge and not self.has_own_tax
+
+    @property
+    def price(self) -> Decimal | None:
+        """The price of `price_units` units as it was meant: ten decimals of the price of one give it to eight."""
+        if self.rate_per_unit is None or self.price_units is None:
+            return self.rate_per_unit
+        return (self.rate_per_unit * self.price_units).quantize(PRICE_PLACES)
 
     @property
     def share(self) -> Share:
@@ -181,6 +212,10 @@ class Line:
             period_start=self.period_start,
             period_end=self.period_end,
             po_num=self.po_num,
+            order_line=self.order_line,
+            accounting_reference=self.accounting_reference,
+            object_reference=self.object_reference,
+            is_return=self.is_return,
             bill_from_location_id=self.bill_from_location_id,
             ship_from_location_id=self.ship_from_location_id,
             bill_to_contact_id=self.bill_to_contact_id,
@@ -226,11 +261,18 @@ class Tax:
     is_inclusive: bool
     taxable_amount: Decimal
     amount: Decimal
+    vat_category: str = ""
+    exemption_reason: str = ""
 
     @property
     def identity(self) -> tuple[object, ...]:
         """What identifies a tax: authority, level, place and percent, and whether prices contain it."""
         return self.authority, self.authority_level, self.jurisdiction, self.percent, self.is_inclusive
+
+    @property
+    def category(self) -> str:
+        """The VAT category. Documents from before it was stored have the one that follows from the percent."""
+        return self.vat_category or default_category(self.percent)
 
     def negated(self) -> "Tax":
         return replace(self, taxable_amount=-self.taxable_amount, amount=-self.amount)

@@ -16,7 +16,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from invoices.document import Document
+from invoices.document import Document, Terms
 
 CORRECTION = "correction"
 TAX_BASIS = "tax basis"
@@ -41,6 +41,7 @@ class Format(NamedTuple):
     places: tuple[str, ...]
 
 
+ADDRESSES = ("bill_from_location_id", "ship_from_location_id", "bill_to_contact_id", "ship_to_contact_id")
 BEFORE_RATING = Format(
     terms=(
         "kind",
@@ -140,13 +141,43 @@ RATED = BEFORE_RATING._replace(
     ),
     credits=("credit_line_no", "credited_line_no", "amount"),
 )
-FORMATS = {"1": BEFORE_RATING, "2": RATED, "3": RATED}
+NUMBERED_BY_YEAR = RATED._replace(terms=(*RATED.terms[:-1], "number_year", "document_number"))
+WITH_VAT = NUMBERED_BY_YEAR._replace(
+    terms=(*RATED.terms[:-3], "tax_exemption", "tax_exemption_reason", *NUMBERED_BY_YEAR.terms[-4:]),
+    taxes=(*RATED.taxes, "vat_category", "exemption_reason"),
+)
+WITH_UNITS = WITH_VAT._replace(lines=(*RATED.lines[:10], "unit_code", "price_units", *RATED.lines[10:]))
+"""The format of the first release."""
+WITH_RETURNS = WITH_UNITS._replace(
+    lines=(
+        *(name for name in WITH_UNITS.lines if name not in ADDRESSES),
+        "order_line",
+        "accounting_reference",
+        "object_reference",
+        "is_return",
+        *ADDRESSES,
+    )
+)
+FORMATS = {"1": BEFORE_RATING, "2": RATED, "3": RATED, "4": NUMBERED_BY_YEAR, "5": WITH_VAT, "6": WITH_UNITS, "7": WITH_RETURNS}
 """The formats by number. New documents get the last one. Fingerprints of formats 1 and 2 do not begin with their number."""
 
 
 def fingerprint(document: Document) -> str:
     """Return the fingerprint of a document in the newest format."""
     return fingerprint_of(document_parts(document))
+
+
+def part_hashes(document: Document) -> dict[str, str]:
+    """Return the hash of each part of a document, by name, in the newest format."""
+    return {name: _hashed(part) for name, part in document_parts(document).items()}
+
+
+def numbered_fingerprint(hashes: Mapping[str, str], terms: Terms) -> str:
+    """Return the fingerprint of a document from the `part_hashes` that it had before it got its number and dates.
+
+    Only its terms have these, so only they are hashed again.
+    """
+    return _joined({**hashes, "terms": _hashed(_rows([terms], FORMATS[newest()].terms))}.values())
 
 
 def newest() -> str:
@@ -156,7 +187,11 @@ def newest() -> str:
 
 def fingerprint_of(parts: Mapping[str, str]) -> str:
     """Return the fingerprint of the texts of these parts, by name, in the newest format."""
-    return f"{newest()}:{'.'.join(map(_hashed, parts.values()))}"
+    return _joined(map(_hashed, parts.values()))
+
+
+def _joined(hashes: Iterable[str]) -> str:
+    return f"{newest()}:{'.'.join(hashes)}"
 
 
 def moved_of(seen: str, parts: Mapping[str, str]) -> list[str]:

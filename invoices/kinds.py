@@ -11,15 +11,23 @@ from django.utils.translation import gettext_noop, pgettext_lazy
 class InvoiceKind(TextChoices):
     RECURRING = "recurring", _("Recurring")
     ADVANCE = "advance", _("Advance")
+    ONE_OFF = "one_off", _("One-off")
     CREDIT_MEMO = "credit_memo", _("Credit memo")
     REBILL = "rebill", _("Rebill")
+    REVERSAL = "reversal", _("Reversal")
 
 
 CYCLE_KINDS = (InvoiceKind.RECURRING, InvoiceKind.ADVANCE)
 """Documents that bill a cycle and move their account's dates."""
 
-CORRECTING_KINDS = (InvoiceKind.CREDIT_MEMO, InvoiceKind.REBILL)
-"""Documents that refer to another one, which they credit or replace."""
+BILLING_KINDS = (*CYCLE_KINDS, InvoiceKind.ONE_OFF)
+"""Documents that charge for something for the first time: a cycle, or one-time charges alone. These move no dates."""
+
+CORRECTING_KINDS = (InvoiceKind.CREDIT_MEMO, InvoiceKind.REBILL, InvoiceKind.REVERSAL)
+"""Documents that refer to another one, which they credit, replace or reverse."""
+
+OFFSETTING_KINDS = (InvoiceKind.CREDIT_MEMO, InvoiceKind.REVERSAL)
+"""Documents that offset another one. Nothing is ever due on them."""
 
 
 class UnusedDaysOutcome(TextChoices):
@@ -35,6 +43,39 @@ class InvoiceStatus(TextChoices):
     APPROVED = "approved", _("Approved")
     DISCARDED = "discarded", _("Discarded")
     VOIDED = "voided", _("Voided")
+
+
+class DocumentState(TextChoices):
+    """What a document is, in one word, wherever it is shown: its status, what is paid, and what replaced it.
+
+    Overdue: something is open after the due date, whether a part is paid or not. Rebilled: an issued rebill replaced it.
+    Credited: a credit memo or reversal; or nothing is open, and only credit memos, write-offs and disputes cover it.
+    """
+
+    PENDING = "pending", _("Pending")
+    OPEN = "open", _("Open")
+    PARTLY_PAID = "partly_paid", _("Partly paid")
+    PAID = "paid", _("Paid")
+    OVERDUE = "overdue", _("Overdue")
+    REBILLED = "rebilled", _("Rebilled")
+    CREDITED = "credited", _("Credited")
+    VOIDED = "voided", _("Voided")
+    DISCARDED = "discarded", _("Discarded")
+
+
+class PostingStatus(TextChoices):
+    """Whether the client's accounting has entered an issued document."""
+
+    UNPOSTED = "unposted", _("Not posted")
+    POSTED = "posted", _("Posted")
+
+
+class PeriodState(TextChoices):
+    """States of a closed period."""
+
+    CLOSED = "closed", _("Closed")
+    REOPENING = "reopening", _("Reopening requested")
+    REOPENED = "reopened", _("Reopened")
 
 
 class ActState(TextChoices):
@@ -141,16 +182,20 @@ def gives_days_back(line_type: int, plan_instance_no: int | None) -> bool:
 INVOICE_TYPES = {
     InvoiceKind.RECURRING: "F",
     InvoiceKind.ADVANCE: "F",
+    InvoiceKind.ONE_OFF: "F",
     InvoiceKind.REBILL: "R",
     InvoiceKind.CREDIT_MEMO: "CM",
+    InvoiceKind.REVERSAL: "RV",
 }
-"""Aria's invoice types (invoice_type_cd): F for a billing period, R for a rebill. Our addition: CM for a credit memo."""
+"""Aria's invoice types (invoice_type_cd): F for a billing period, R for a rebill. Our additions: CM for a credit memo, RV for a
+reversal."""
 
 
 class SeriesKind(TextChoices):
     INVOICE = "invoice", _("Invoices")
     CREDIT_MEMO = "credit_memo", _("Credit memos")
     REBILL = "rebill", _("Rebills")
+    REVERSAL = "reversal", _("Reversals")
 
 
 NOTHING_BILLED = "account.nothing_to_bill"
@@ -219,6 +264,15 @@ class ScheduledAct(TextChoices):
     AUDIT = "audit", _("Audit")
 
 
+class SealedRows(TextChoices):
+    """The kinds of rows that are sealed."""
+
+    EVENTS = "events", _("Events")
+    ENTRIES = "entries", _("Transactions")
+    ALLOCATIONS = "allocations", _("Allocations")
+    PAYMENTS = "payments", _("Payments")
+
+
 class Flag(TextChoices):
     """Why an approver should look at a pending document before approving it."""
 
@@ -255,18 +309,28 @@ class DataKind(TextChoices):
     SETTINGS = "settings", _("Settings")
 
 
+class VersionAct(TextChoices):
+    """What made a version of a pending document."""
+
+    GENERATED = "generated", _("Generated")
+    RECALCULATED = "recalculated", _("Recalculated")
+    ADJUSTED = "adjusted", _("Adjusted")
+
+
 class DecisionAct(TextChoices):
     """Decisions of staff on pending documents."""
 
     APPROVE = "approve", _("Approve")
     DISCARD = "discard", _("Discard")
+    RECALCULATE = "recalculate", _("Recalculate")
     REGENERATE = "regenerate", _("Regenerate")
     REMARK = "remark", _("Note")
 
 
 BULK_COLLECT = "collect"
-BULK_ACTS = [*DecisionAct.choices, (BULK_COLLECT, _("Collect"))]
-"""What staff do with many documents at once, in parts: decide on pending ones, or collect open ones."""
+BULK_SEND = "send"
+BULK_ACTS = [*DecisionAct.choices, (BULK_COLLECT, _("Collect")), (BULK_SEND, _("Send statements"))]
+"""What staff do with many documents at once, in parts: decide on pending ones, collect open ones, or send statements again."""
 
 
 class DecisionResult(TextChoices):
@@ -339,6 +403,7 @@ class RefundStatus(TextChoices):
     ASKED = "asked", _("Requested from the gateway")
     DONE = "done", _("Done")
     FAILED = "failed", _("Refused by the gateway")
+    WITHDRAWN = "withdrawn", _("Withdrawn before the gateway was asked")
 
 
 class AttemptStatus(TextChoices):
@@ -375,10 +440,20 @@ class StatementStatus(TextChoices):
     SENDING = "sending", _("Being sent")
     SENT = "sent", _("Sent")
     FAILED = "failed", _("Failed")
+    BOUNCED = "bounced", _("Came back")
+
+
+class MailKind(TextChoices):
+    """Kinds of documents whose e-mails can have texts of their own."""
+
+    INVOICE = "invoice", _("Invoice")
+    REBILL = "rebill", _("Rebill")
+    CREDIT_MEMO = "credit_memo", _("Credit memo")
 
 
 class FileKind(TextChoices):
     PDF = "pdf", _("PDF")
+    E_INVOICE = "e_invoice", _("Electronic invoice")
 
 
 class FileState(TextChoices):
@@ -442,7 +517,9 @@ MARKED_WORDS = (
     gettext_noop("recurring"),
     gettext_noop("advance"),
     gettext_noop("credit memo"),
+    gettext_noop("one off"),
     gettext_noop("rebill"),
+    gettext_noop("reversal"),
     gettext_noop("write-off"),
     gettext_noop("dispute"),
     gettext_noop("planned"),
@@ -464,3 +541,11 @@ MARKED_WORDS = (
     gettext_noop("collection"),
 )
 """The words for statuses, kinds and parts of documents in the details of refusals, which `word` makes of them."""
+
+
+class DeliveryState(TextChoices):
+    """States of an event that must be sent to an endpoint."""
+
+    WAITING = "waiting", _("Waiting")
+    DELIVERED = "delivered", _("Delivered")
+    GIVEN_UP = "given_up", _("Given up")

@@ -29,6 +29,7 @@ from django.core.management.base import SystemCheckError
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from billing_site.celery import SWEEP_SECONDS, app
+from billing_site.error_tracking import send_the_rest, track_errors
 from invoices.models import Worker
 from invoices.services.work.executor import Failed, Times, beating, do_batch_of, give_way
 from invoices.services.work.registry import STOPPING, KindOfWork, kind_named, kinds_of_work
@@ -150,6 +151,7 @@ _process = _Process()
 @worker_process_init.connect
 def _begin_process(**signal_arguments: Any) -> None:
     signal.signal(signal.SIGUSR2, lambda *_: STOPPING.set())
+    track_errors()
     give_way()
     _process.begin()
 
@@ -163,6 +165,7 @@ def _check_connection(**signal_arguments: Any) -> None:
 @worker_process_shutdown.connect
 def _end_process(**signal_arguments: Any) -> None:
     _process.end()
+    send_the_rest()
 
 
 @worker_shutting_down.connect

@@ -44,7 +44,16 @@ SEEN = (
     "invoices.view_taxrate",
     "invoices.view_reasoncode",
     "invoices.view_requestedact",
+    "invoices.view_closedperiod",
+    "invoices.view_approvalrules",
+    "invoices.view_approvalrule",
+    "invoices.view_givenapproval",
+    "invoices.view_approvalprogress",
+    "invoices.view_standin",
+    "invoices.view_mailtext",
     "rebills.view_rebill",
+    "rebills.view_rebillcampaign",
+    "rebills.view_campaignitem",
 )
 """View all customers, catalogue and documents of their clients, but no keys, API calls or settings."""
 
@@ -54,10 +63,14 @@ BILLED = (
     "invoices.send_statement",
     "invoices.add_usage",
     "invoices.add_onetimecharge",
+    "invoices.change_onetimecharge",
+    "invoices.delete_onetimecharge",
     "invoices.add_couponredemption",
+    "invoices.delete_couponredemption",
     "accounts.add_contact",
 )
 COLLECTED = ("invoices.collect_money", "invoices.add_payment", "accounts.add_paymentmethod", "accounts.change_paymentmethod")
+CORRECTED = ("invoices.correct_money", "invoices.add_servicecredit", "invoices.change_servicecredit")
 ALL = ("accounts.*", "invoices.*", "rebills.*")
 
 ROLES: dict[str, tuple[str, ...]] = {
@@ -65,13 +78,15 @@ ROLES: dict[str, tuple[str, ...]] = {
     "Biller": (*SEEN, *BILLED),
     "Approver": (*SEEN, "invoices.approve_invoice"),
     "Collector": (*SEEN, *COLLECTED),
+    "Corrector": (*SEEN, *CORRECTED),
     "Administrator": ALL,
 }
 """The permissions of each role.
 
-Biller: generates invoices, builds rebills, sends statements, and adds usage, orders, coupons and contacts. Approver: approves,
-discards and regenerates. Collector: collects, and records payments. Administrator: everything of their clients, including
-corrections and settings.
+Biller: generates invoices, builds rebills, sends statements, adds usage and contacts, and adds and takes back orders and
+coupons. Approver: approves, discards and regenerates. Collector: collects, and records payments. Corrector: gives money away
+by credit memos, cash and service credits, refunds, write-offs, disputes and voids. Administrator: everything of their clients,
+including corrections and settings.
 """
 
 

@@ -54,9 +54,12 @@ SECONDS_TO_CLEAR_UP = 20
 def started(
     database_url: str, arguments: list[str], output: IO[str] | None = None, **variables: str
 ) -> Iterator["subprocess.Popen[str]"]:
-    """A run in a process group of its own. When we are ended before it, it may clear up, and then all of the group is ended."""
+    """A run in a process group of its own. When we are ended before it, it may clear up, and then all of the group is ended.
+
+    It keeps compiled code, even where the environment says otherwise: the tests start many processes, and each of them would
+    compile all of the product, for a third of the time that it takes to start."""
     command = [sys.executable, *arguments]
-    environment = {**os.environ, "DATABASE_URL": database_url, **variables}
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "DATABASE_URL": database_url, **variables}
     errors = subprocess.STDOUT if output else None
     run = subprocess.Popen(command, env=environment, stdout=output, stderr=errors, text=True, start_new_session=True)
     try:

@@ -2,7 +2,8 @@
 
 Of generating and rebilling, the floor is the same rows written with no logic at all (bare_rows). Of rating usage, it is a bare
 GROUP BY over the same records. Of collecting: see bench_money. Always on PostgreSQL: calls over HTTP (bench_http), the approval
-queue (bench_queue), growth (bench_growth), billing runs by workers (bench_runs), and calls beside runs (bench_neighbours).
+queue (bench_queue), campaigns (bench_campaigns), growth (bench_growth), billing runs by workers (bench_runs), and calls beside
+runs (bench_neighbours).
 """
 
 import os
@@ -180,7 +181,7 @@ def measure_usage(client: Client) -> None:
             lines = Lines(currency_of("usd"))
             for instance in instances:
                 due = list(arrears_due(instance.dates, NEXT, 1, START))
-                add_usage(lines, instance, due, 1, NEXT - ONE_DAY)
+                add_usage(lines, instance, due, 1, lambda _: NEXT - ONE_DAY)
             assert lines.drafts
 
     def preview() -> None:
@@ -226,9 +227,12 @@ def main() -> None:
         for part in (
             "tests.bench_http",
             "tests.bench_queue",
+            "tests.bench_campaigns",
             "tests.bench_growth",
+            "tests.bench_pages",
             "tests.bench_runs",
             "tests.bench_neighbours",
+            "tests.bench_files",
         ):
             with started(served, ["-m", part]) as run:
                 run.wait()

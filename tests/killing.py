@@ -40,7 +40,7 @@ from invoices.gateways import sandbox  # noqa: E402
 from invoices.kinds import AttemptStatus, InvoiceStatus, ReasonType, RefundStatus  # noqa: E402
 from invoices.models import CollectionAttempt, Invoice, Payment, ReasonCode, Refund  # noqa: E402
 from invoices.plan.facts import BillingRequest  # noqa: E402
-from invoices.services.approving.decide_pending import approve_invoices  # noqa: E402
+from invoices.services.approving.acts import approve_invoices  # noqa: E402
 from invoices.services.billing.generating import generate_invoice  # noqa: E402
 from invoices.services.collecting import collecting  # noqa: E402
 from invoices.services.collecting.collecting import collect_invoices  # noqa: E402
@@ -98,7 +98,7 @@ COLLECT_POINTS = {
 }
 APPROVE_POINTS = {"approved with a request": before(collecting, "settle"), **COLLECT_POINTS}
 REFUND_POINTS = {
-    "a refund, not committed": after(refunds, "_record"),
+    "a refund, not committed": after(refunds, "enter_refund"),
     "a refund that was not asked": before(refunds, "settle_refund"),
     "a refund that the gateway has made": after(sandbox.SandboxGateway, "refund"),
     "a refund that was answered": before(refunds, "record_refund"),

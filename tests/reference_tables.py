@@ -19,6 +19,7 @@ from django.db import models  # noqa: E402
 from drf_spectacular.generators import SchemaGenerator  # noqa: E402
 
 from accounts.aria.method_calls import CallerFields, Credentials  # noqa: E402
+from accounts.event_types import EVENT_TYPES  # noqa: E402
 from accounts.models import ApiKey, Client  # noqa: E402
 from billing_site.api import METHODS  # noqa: E402
 from rebills.roles import ROLES, SEEN  # noqa: E402
@@ -33,6 +34,14 @@ OUR_INPUTS = {
     "advance_virtual_datetime": {"client_receipt_id"},
     "advance_virtual_datetime_m": {"client_receipt_id"},
     "create_reason_code_m": {"client_receipt_id"},
+    "create_cm_m": {"client_receipt_id"},
+    "void_credit_memo_m": {"client_receipt_id"},
+    "create_writeoff_or_dispute_m": {"amount"},
+    "apply_cash_credit_m": {"client_acct_id", "client_receipt_id"},
+    "update_acct_invoice_m": {"posting_status_cd", "client_receipt_id"},
+    "create_advanced_service_credit_m": {"client_receipt_id"},
+    "apply_coupon_to_acct_m": {"client_receipt_id"},
+    "get_refund_details_m": {"client_acct_id"},
 }
 """What method calls take that the vendor's pages do not have."""
 NO_SETTINGS = {"region", "country", "clock_offset"}
@@ -118,12 +127,23 @@ def resources() -> str:
     )
 
 
+def types_of_events() -> str:
+    def members(names: tuple[str, ...]) -> str:
+        return ", ".join("each setting" if name == "*" else f"`{name}`" for name in names) or "none"
+
+    return table(
+        ("type", "what has happened", "`before`", "`after`"),
+        ((f"`{one.name}`", one.meaning, members(one.before), members(one.after)) for one in EVENT_TYPES.values()),
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "client settings": client_settings,
     "key rights": key_rights,
     "roles": roles,
     "method calls": method_calls,
     "resources": resources,
+    "types of events": types_of_events,
 }
 
 

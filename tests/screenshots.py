@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import django
@@ -58,14 +58,25 @@ PAGES: dict[str, tuple[str, Callable[[Page], None] | None]] = {
 }
 
 
+def wait_for(address: str) -> None:
+    """Return when a server answers at an address."""
+    host, _, port = address.partition(":")
+    for _attempt in range(240):
+        with suppress(ConnectionRefusedError), socket.create_connection((host, int(port))):
+            return
+        time.sleep(0.25)
+    raise TimeoutError(f"no server at {address}")
+
+
 @contextmanager
 def site() -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    server = subprocess.Popen([sys.executable, "manage.py", "runserver", "--noreload", address], stderr=subprocess.DEVNULL)
+    command = [sys.executable, "manage.py", "runserver", "--noreload", "--no-worker", address]
+    server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
-        time.sleep(5)
+        wait_for(address)
         yield f"http://{address}"
     finally:
         server.terminate()

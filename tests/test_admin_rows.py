@@ -137,7 +137,7 @@ def test_a_price_of_another_clients_charge_cannot_be_asked_for(umbras, everythin
 
 def test_a_row_of_another_client_that_is_posted_is_an_error_on_the_form(umbras, acme, umbra):
     posted = {"client_acct_id": "A-77", "status": 1, "currency": "usd"} | no_rows(
-        "plan_instances", "contacts", "payment_methods"
+        "plan_instances", "pauses", "contacts", "payment_methods"
     )
     response = umbras.post(add_url(Account), {"client": acme.pk, **posted})
     assert errors(response)["client"] == ["Select a valid choice. That choice is not one of the available choices."]
@@ -149,6 +149,7 @@ def test_a_service_of_another_client_that_is_posted_in_a_table_is_an_error(umbra
     plan, theirs = a_plan(umbra), a_plan(acme).charges.get().service
     (kept,) = plan.charges.values("id", "service", "line_type")
     posted = {"client": umbra.pk, "client_plan_id": "p", "name": "P", "billing_interval": 1, "term_months": 0}
+    posted |= {"trial_length": 0, "trial_unit": "days", **no_rows("minimums")}
     table = rows("charges", {"service": theirs.pk, "line_type": 1, "plan": plan.pk}, kept=[{**kept, "plan": plan.pk}])
     table["charges-INITIAL_FORMS"] = 1
     response = umbras.post(change_url(plan), {**posted, **table})
@@ -186,8 +187,15 @@ NEW_CLIENT = {
     "time_zone": "Europe/Oslo",
     "language": "en",
     "four_eyes": "off",
+    "e_invoice": "none",
+    "e_invoice_profile": "en16931",
     "four_eyes_amount": 0,
     "payment_terms_days": 30,
+    "keep_documents_years": 10,
+    "keep_calls_days": 90,
+    "keep_mails_days": 365,
+    "keep_event_data_days": 730,
+    "keep_accesses_days": 365,
     "taxable_address_order": "account",
     "tax_rounding": "document",
     "tax_engine": "table",

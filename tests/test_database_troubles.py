@@ -6,29 +6,37 @@ Nothing is imitated: the database itself refuses to write, and connections go to
 import base64
 import io
 import json
+import os
+import re
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from datetime import date
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
-from django.db import connection, connections
+from django.db import Error, IntegrityError, OperationalError, connection, connections, transaction
+from django.db.backends.signals import connection_created
 from django.test import Client as Browser
 
 from accounts.keys import create_key
 from accounts.models import ApiKey
 from accounts.rights import KEY_RIGHTS
+from billing_site.command import trouble_of
+from billing_site.common.statement_limits import limit_statements
 from invoices.models import DocumentFile, Invoice
-from tests.support.bare_pages import ANSWERED, NOT_FOUND, READING, addresses, bare_world, on_the_tenth_of_january
+from tests.support.bare_pages import NOT_FOUND, READING, addresses, bare_world, is_answered, on_the_tenth_of_january
 from tests.support.billing import bill
-from tests.support.factories import BY_TEST, an_account
+from tests.support.factories import BY_TEST, ClientFactory, an_account
 
 __all__ = ["bare_world", "on_the_tenth_of_january"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-READ_ONLY, AWAY = 90092, 90093
+READ_ONLY, AWAY, TOO_SLOW = 90092, 90093, 90326
 POSTGRESQL = connection.vendor == "postgresql"
 
 
@@ -120,6 +128,14 @@ def test_a_database_that_can_only_be_read_is_read_and_says_that_it_takes_nothing
     assert ApiKey.objects.get().last_used_at is not None
 
 
+PREVIEWS_BY_DOING = re.compile(r"/accounts/[0-9]+/plans/[0-9]+/(change|end)/|/catalogue/[a-z]+/[0-9]+/remove/")
+"""These pages do the act and roll it back to show the next invoice: while nothing can be written they say so (503)."""
+
+
+WRITE_WHEN_READ = re.compile(r"/api/v1/personal-data/[0-9]+/export/")
+"""An export of personal data is recorded, so while nothing can be written it says so."""
+
+
 def test_every_page_is_shown_while_the_database_can_only_be_read(bare_world, admin_client):  # noqa: F811
     """A page of the admin is shown for one of its rows: whether it writes does not depend on the row."""
     admin_client.raise_request_exception = False
@@ -132,9 +148,15 @@ def test_every_page_is_shown_while_the_database_can_only_be_read(bare_world, adm
             if pattern in shown and pattern.startswith("admin/"):
                 continue
             response = admin_client.get(address)
-            if response.status_code in ANSWERED:
+            if is_answered(address, response.status_code):
                 shown.add(pattern)
                 b"".join(response.streaming_content if response.streaming else ())
+            elif PREVIEWS_BY_DOING.fullmatch(address) or WRITE_WHEN_READ.fullmatch(address):
+                assert response.status_code in (503, NOT_FOUND), address
+                shown.add(pattern)
+            elif address == "/you/app/":
+                assert response.status_code == 400, "the session cannot keep the secret of a new app"
+                shown.add(pattern)
             elif response.status_code != NOT_FOUND:
                 failed[address] = response.status_code
     assert failed == {}
@@ -230,3 +252,93 @@ def status_of(site, path, program):
     answer = site(environ, lambda status, headers: told.append(status))
     answer.close()
     return told[0]
+
+
+@pytest.fixture
+def slow_table():
+    """The table of accounts, locked by another connection, so that each statement on it waits; and a limit of 0.3 seconds."""
+    locked, done = threading.Event(), threading.Event()
+
+    def lock():
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE accounts_account IN ACCESS EXCLUSIVE MODE")
+            locked.set()
+            done.wait(60)
+        connections.close_all()
+
+    thread = threading.Thread(target=lock)
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = '300ms'")
+    thread.start()
+    locked.wait(60)
+    yield
+    done.set()
+    thread.join()
+    with connection.cursor() as cursor:
+        cursor.execute("RESET statement_timeout")
+
+
+@pytest.mark.skipif(not POSTGRESQL, reason="SQLite has no limit of statements")
+def test_a_statement_that_takes_too_long_is_refused_by_name_at_every_door(acme, admin_client, request):
+    program = Program(acme)
+    admin_client.raise_request_exception = False
+    request.getfixturevalue("slow_table")
+    answer = program.get("accounts/")
+    assert (answer.status_code, answer.json()["error_code"], answer.headers.get("Retry-After")) == (422, TOO_SLOW, None)
+    assert program.method("get_acct_contacts_m", acct_no=1)["error_code"] == TOO_SLOW
+    page = admin_client.get("/accounts/")
+    assert (page.status_code, "Ask for less" in page.content.decode()) == (422, True)
+
+
+@pytest.mark.skipif(not POSTGRESQL, reason="SQLite has no limit of statements")
+def test_connections_of_the_web_application_have_the_limit_and_those_of_commands_have_none(settings):
+    def limit():
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW statement_timeout")
+            return cursor.fetchone()[0]
+
+    assert elsewhere(limit) == "0"
+    settings.STATEMENT_TIMEOUT = 7
+    try:
+        limit_statements()
+        assert elsewhere(limit) == "7s"
+    finally:
+        connection_created.disconnect(dispatch_uid="statement timeout")
+    assert elsewhere(limit) == "0"
+
+
+# Commands.
+
+
+def commanded(*arguments, url):
+    """Run a command in a process of its own, on a database at this address."""
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.run(
+        command, cwd=settings.BASE_DIR, env={**os.environ, "DATABASE_URL": url}, capture_output=True, text=True
+    )
+
+
+def test_a_command_before_the_migrations_says_to_run_them_in_one_line(tmp_path):
+    url = f"sqlite:///{tmp_path / 'empty.sqlite3'}"
+    told = commanded("create_client", "Acme", url=url)
+    assert (told.returncode, told.stdout) == (1, "")
+    assert told.stderr.startswith("The database does not have the tables of this release. Run migrate")
+    assert len(told.stderr.splitlines()) == 1
+    assert "Traceback" in commanded("create_client", "Acme", "--traceback", url=url).stderr
+
+
+def what_connecting_raises():
+    with pytest.raises(Error) as raised:
+        connection.ensure_connection()
+    return raised.value
+
+
+def test_a_command_says_that_the_database_is_locked_read_only_or_away():
+    assert trouble_of(OperationalError("database is locked")).startswith("Another process is writing to the database")
+    with read_only(), pytest.raises(Error) as refused:
+        ClientFactory()
+    assert trouble_of(refused.value).startswith("The database can be read but not written.")
+    with away():
+        unreachable = elsewhere(what_connecting_raises)
+    assert trouble_of(unreachable).startswith("The database cannot be reached.")
+    assert trouble_of(IntegrityError("UNIQUE constraint failed")) is None

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
@@ -11,9 +12,11 @@ from django.test import Client as Browser
 
 from accounts.keys import create_key
 from billing_site.api import METHODS
-from invoices.models import Invoice
-from tests.support.billing import JAN_10, bill
-from tests.support.factories import BY_TEST, a_plan, an_account
+from invoices.models import Invoice, Usage
+from tests.support.billing import JAN_10, USAGE, bill
+from tests.support.calling import RIGHTS
+from tests.support.factories import BY_TEST, a_charge, a_plan, an_account
+from tests.support.paying import due
 
 CORE, DISPATCHER = "/v1/core", "/api/ws/api_ws_class_dispatcher.php"
 
@@ -29,7 +32,10 @@ def end_of_january():
 @pytest.fixture
 def sender(acme):
     """The members by which a call says who sends it."""
-    return {"client_no": acme.pk, "auth_key": create_key(acme, name="integrator", may_rebill=True, caller=BY_TEST)[1]}
+    return {
+        "client_no": acme.pk,
+        "auth_key": create_key(acme, name="integrator", **dict.fromkeys(RIGHTS, True), caller=BY_TEST)[1],
+    }
 
 
 @pytest.fixture
@@ -62,24 +68,24 @@ def answered(body, **options):
 FORM = {"content_type": "application/x-www-form-urlencoded"}
 
 
-def as_sent_by(client, members, lines):
-    """gen_rb_m of two lines as a public client of Aria's sends it: the body, and the rest of the request."""
-    plain = urlencode({**members, "rest_call": "gen_rb_m", "output_format": "json"})
+def as_sent_by(client, members, lines, method="gen_rb_m", array="rb_line_items"):
+    """A call with two rows as a public client of Aria's sends it: the body, and the rest of the request."""
+    plain = urlencode({**members, "rest_call": method, "output_format": "json"})
     columns = {name: [line[name] for line in lines] for name in lines[0]}
     if client == "node":
-        named = {**members, "rest_call": "gen_rb_m", "output_format": "json", "rb_line_items": lines}
+        named = {**members, "rest_call": method, "output_format": "json", array: lines}
         return json.dumps(named), {"query": "output_format=json", "content_type": "application/xml"}
     if client == "ruby":
-        return json.dumps({"output_format": "json", **members, "rest_call": "gen_rb_m", "rb_line_items": lines}), {}
+        return json.dumps({"output_format": "json", **members, "rest_call": method, array: lines}), {}
     if client == "php":
         cells = {f"{name}[{place}]": cell for name, cells in columns.items() for place, cell in enumerate(cells)}
         return f"{plain}&{urlencode(cells)}", FORM
     if client == "java":
         cells = {f"{name}[{place}]": cell for place, line in enumerate(lines) for name, cell in line.items()}
-        query = "output_format=json&rest_call=gen_rb_m"
+        query = f"output_format=json&rest_call={method}"
         return urlencode({**members, **cells}), {"query": query, **FORM}
     if client == "ruby, older":
-        cells = [(f"rb_line_items[][{name}]", cell) for line in lines for name, cell in line.items()]
+        cells = [(f"{array}[][{name}]", cell) for line in lines for name, cell in line.items()]
         return f"{plain}&{urlencode(cells)}", FORM
     if client == "ruby, columns":
         cells = [(f"{name}[]", cell) for name, cells in columns.items() for cell in cells]
@@ -106,6 +112,54 @@ def test_each_client_rebills_in_its_own_spelling(sender, account, invoice, clien
     answer = answered(body, url=url, **request)
     assert (answer["error_code"], answer["amount"]) == (0, 35.0)
     assert Invoice.objects.get(pk=answer["invoice_no"]).lines.count() == 2
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_each_client_credits_lines_in_its_own_spelling(sender, account, invoice, client):
+    lines = [{"line_no": 1, "cm_line_amount": "2.5"}, {"line_no": 2, "cm_line_amount": 4}]
+    memo = {"acct_no": account.pk, "orig_invoice_no": invoice.pk, "cm_reason_cd": 1, "cm_comments": "down | again"}
+    body, request = as_sent_by(client, {**sender, **memo}, lines, "create_cm_m", "cm_line_items")
+    answer = answered(body, **request)
+    assert (answer["error_code"], answer["cm_total"]) == (0, 6.5)
+    assert [row["cm_line_amount_out"] for row in answer["cm_details"]] == [2.5, 4.0]
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_each_client_records_usage_in_its_own_spelling(sender, acme, account, client):
+    plan = account.plan_instances.get().plan
+    a_charge(plan, "calls", "0.10", USAGE)
+    rows = [
+        {
+            "client_acct_id": "",
+            "acct_no": account.pk,
+            "usage_type_code": "calls",
+            "usage_units": units,
+            "client_record_id": name,
+        }
+        for name, units in (("c1", "1.5"), ("c2", 2))
+    ]
+    body, request = as_sent_by(client, sender, rows, "bulk_record_usage_m", "usage_recs")
+    assert answered(body, **request)["error_records"] == []
+    assert sorted(Usage.objects.values_list("record_id", "units")) == [("c1", Decimal("1.5")), ("c2", 2)]
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        lambda number: [("invoice_no[0]", number)],
+        lambda number: [("invoice_no[]", number)],
+        lambda number: [("invoice_no[0][invoice_no]", number)],
+        lambda number: [("invoice_no", number)],
+        lambda number: [("invoice_no", f"{number}|")],
+    ],
+)
+@pytest.mark.parametrize("method", ["record_external_payment", "record_external_payment_m"])
+def test_a_payment_pays_the_named_invoice_in_every_spelling(sender, account, invoice, process, spelled, method):
+    newer = bill(account, process, JAN_10.replace(month=2))
+    named = urlencode([*{**sender, "rest_call": method, "output_format": "json"}.items(), *spelled(newer.pk)])
+    answer = answered(f"{named}&acct_no={account.pk}&payment_amount=20.00&reference_code=x", **FORM)
+    assert answer["error_code"] == 0
+    assert (due(invoice), due(newer)) == (50, 30)
 
 
 def test_the_answer_is_that_of_the_methods_own_address(sender, account):
@@ -153,19 +207,19 @@ def test_lists_stand_in_wddx_and_xml_as_arrays_and_items(sender, account, invoic
     assert xml.find("history/item/transaction_amount").text == "50.0"
 
 
-def test_wddx_has_null_where_a_list_is_empty_or_holds_plain_values(sender, account, invoice):
+@pytest.mark.parametrize(
+    ("format", "null"), [("wddx", '<var name="tax_details"><null/></var>'), ("xml", "<tax_details></tax_details>")]
+)
+def test_an_empty_list_is_null_in_wddx_and_xml(format, null, sender, account, invoice):
     members = {**sender, "acct_no": account.pk, "orig_invoice_no": invoice.pk, "reason_cd": 1, "do_write": "false"}
     rebill = {
         **members,
         "rest_call": "gen_rb_m",
         "rb_line_items": [{"line_no": 1, "client_service_id": "phone", "rb_amount": 2}],
     }
-    wddx = sent({**rebill, "output_format": "wddx"}).content.decode()
-    for name in ("excluded_lines", "recounted_lines", "tax_details"):
-        assert f'<var name="{name}"><null/></var>' in wddx
-    assert "<var name=\"invoice_items\"><array length='1'><struct>" in wddx
+    assert null in sent({**rebill, "output_format": format}).content.decode()
     as_json = answered({**rebill, "output_format": "json"})
-    assert (as_json["excluded_lines"], as_json["recounted_lines"], as_json["tax_details"]) == ([2], [], [])
+    assert (as_json["excluded_line_nos"], as_json["recounted_line_nos"], as_json["tax_details"]) == ("2", None, [])
 
 
 @pytest.mark.parametrize("format", ["json", "xml", "wddx"])

@@ -1,5 +1,6 @@
 """What README and the pages in docs show is done by a test: each command and request, and what it answers."""
 
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -42,6 +43,14 @@ def company(site):
 
 def test_readme(site):
     follow(site, "empty.sqlite3", "README.md")
+
+
+def test_each_test_that_a_page_names_exists():
+    named = {
+        one for page in (ROOT / "docs").rglob("*.md") for one in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page.read_text())
+    }
+    assert len(named) > 40
+    assert [one for one in named if f"def {one[1]}(" not in (ROOT / one[0]).read_text()] == []
 
 
 def test_readme_is_short():

@@ -43,7 +43,12 @@ def all_numbers():
         yield from numbers_of(getattr(METHODS[name], name).method_call.arguments())
     ours = ("accounts.", "invoices.", "rebills.")
     for one in set(serializers_below(serializers.Serializer)):
-        if one.__module__.startswith(ours) and (not issubclass(one, RowSerializer) or hasattr(one, "Meta")):
+        # Rows of reports are only written.
+        if (
+            one.__module__.startswith(ours)
+            and not one.__module__.startswith("invoices.pages.")
+            and (not issubclass(one, RowSerializer) or hasattr(one, "Meta"))
+        ):
             yield from numbers_of(one())
 
 
@@ -54,10 +59,10 @@ def test_no_field_of_any_body_refuses_a_double_for_its_digits(db):
         assert isinstance(field, DigitsField), name
         for value in DOUBLES:
             exact = D(repr(value))
-            for sent in (value, repr(value), f"{value:.17f}", f"{value:e}"):
+            for sent in (value, repr(value), f"{value:.17f}", float(f"{value:e}")):
                 read = field.run_validation(sent)
                 assert abs(read - exact) <= max(D(1).scaleb(-field.decimal_places), D("0.000001")), (name, sent)
-        for sent in ("NaN", "Infinity", "-inf", float("nan"), float("inf"), "1,5", "0x1p3", True, [1]):
+        for sent in ("NaN", "Infinity", "-inf", float("nan"), float("inf"), "1,5", "1.5e2", "0x1p3", True, [1]):
             with pytest.raises(serializers.ValidationError):
                 field.run_validation(sent)
     assert {"RbLineItem.rb_units", "RbLineItem.rb_rate_per_unit", "RbLineItem.rb_amount", "PaymentArguments.amount"} <= names
@@ -135,7 +140,7 @@ def test_a_rebills_units_are_kept_to_ten_decimals(invoice, api):
 
 @pytest.mark.parametrize(
     ("sent", "paid"),
-    [(0.1 + 0.2, "-0.30"), ("0.30000000000000004", "-0.30"), (2 / 3, "-0.67"), ("1.3e1", "-13.00"), (4.35 * 100, "-435.00")],
+    [(0.1 + 0.2, "-0.30"), ("0.30000000000000004", "-0.30"), (2 / 3, "-0.67"), (1.3e1, "-13.00"), (4.35 * 100, "-435.00")],
 )
 def test_payments_and_credits_take_doubles(acme, process, api, sent, paid):
     account, _invoice = billed(acme, process)
@@ -184,7 +189,7 @@ def test_a_third_of_an_amount_in_yen_is_rounded_to_yen(acme, process, api):
         ("1e-10", "0.0000000001"),
         ("999999999999999.9999999999", "999999999999999.9999999999"),
         (10**15, "1000000000000000"),
-        ("1e15", "1000000000000000"),
+        (1e15, "1000000000000000"),
         (50 / 60, "0.8333333333"),
     ],
 )

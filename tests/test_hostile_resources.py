@@ -152,7 +152,8 @@ def test_cursors_that_are_none(cursor, ask, invoice):
 )
 def test_bodies_that_cannot_be_read(body, headers, ask):
     response = ask("POST", "/api/v1/invoices/", body, **headers)
-    assert (response.status_code, response.json()["error_code"]) == (400, 1012)
+    status = 413 if len(body) > 8_000_000 else 400
+    assert (response.status_code, response.json()["error_code"]) == (status, 1012)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +172,16 @@ def test_lists_that_are_too_long_are_refused_before_their_items(path, member, it
     assert str(response.json()["errors"][member]).startswith("['Ensure this field has no more than")
 
 
-@pytest.mark.parametrize("method", ["PATCH", "PUT", "DELETE", "TRACE", "PROPFIND", "CLIENT", "\u00e9"])
-@pytest.mark.parametrize("path", ["/api/v1/invoices/1/", "/api/v1/accounts/", "/api/v1/rates/999999999999999999/"])
+NO_METHODS = ("PUT", "TRACE", "PROPFIND", "CLIENT", "\u00e9")
+
+
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [
+        *(("/api/v1/accounts/", method) for method in ("PATCH", "DELETE", *NO_METHODS)),
+        *(("/api/v1/invoices/1/", method) for method in ("DELETE", *NO_METHODS)),
+        *(("/api/v1/rates/999999999999999999/", method) for method in NO_METHODS),
+    ],
+)
 def test_methods_that_are_none(method, path, ask, invoice):
     assert ask(method, path, b'{"a": "\xff', HTTP_IDEMPOTENCY_KEY="once").status_code in (404, 405)

@@ -17,11 +17,11 @@ from accounts.kinds import FourEyes
 from accounts.models import Event
 from billing_site.errors import BillingError, Detail, ErrorCode, listed, shown_message, word
 from invoices.fingerprints import fingerprint
-from invoices.models import Invoice, TaxAnswer, WriteOff
+from invoices.models import Invoice, TaxAnswer
 from invoices.services.documents.document_storage import stored_contents
 from invoices.services.printing.printed import statement_parts
 from invoices.services.runs.runs import cancel_run, plan_run
-from invoices.services.statements.statements import statement_mail
+from invoices.services.statements.written import statement_mail
 from tests.support.admin_pages import add_url, change_url, list_url
 from tests.support.billing import JAN_10, bill
 from tests.support.calling import caller_of, refused
@@ -95,7 +95,7 @@ def test_money_numbers_and_days_are_written_as_the_language_does(acme, german, p
 def test_pages_say_what_is_possible_in_german(acme, german, process):
     invoice = bill(an_account(acme), process, JAN_10)
     page = " ".join(re.sub("<[^>]*>", " ", german.get(f"/invoices/{invoice.pk}/").text).split())
-    for words in ("Freigegeben", "Positionen", "Menge × Einzelpreis", "Rechnung erzeugt", "Was nicht möglich ist, und warum"):
+    for words in ("Offen", "Positionen", "Menge × Einzelpreis", "Rechnung erzeugt", "Was nicht möglich ist, und warum"):
         assert words in page
     assert "Die Rechnung ist schon" not in page
 
@@ -118,7 +118,7 @@ def test_a_pending_invoice_in_the_way_is_named_in_german(acme, german, process):
     account = an_account(acme)
     pending = bill(account, process, JAN_10, force_pending=True)
     page = text_of(german.get(f"/accounts/{account.pk}/"))
-    assert f"für das Kundenkonto eine Rechnung auf Freigabe wartet: Rechnung {pending.pk}" in page
+    assert f"Das Kundenkonto hat eine Rechnung, die auf Freigabe wartet: Rechnung {pending.pk}" in page
     page = text_of(german.get(f"/invoices/{pending.pk}/"))
     assert f"Der Beleg ist nicht ausgestellt: Rechnung {pending.pk} ist offen zur Freigabe" in page
 
@@ -134,9 +134,9 @@ def test_four_eyes_are_explained_in_german(acme, german, admin_user):
 
 def test_an_amount_above_the_open_one_is_refused_in_german(acme, german, process):
     invoice = bill(an_account(acme), process, JAN_10)
-    sent = {"invoice": invoice.pk, "amount": "30.01", "reason": "1", "comments": "x"}
-    page = text_of(german.post(add_url(WriteOff), sent))
-    assert f"Der Betrag übersteigt den offenen Betrag: amount: Nur 30 sind auf Rechnung {invoice.pk} offen" in page
+    sent = {"amount": "30.01", "reason": "1", "comments": "x", "once": "a" * 32}
+    page = text_of(german.post(f"/invoices/{invoice.pk}/write-off/", sent))
+    assert f"Der Betrag übersteigt den offenen Betrag: Nur 30 sind auf Rechnung {invoice.pk} offen" in page
 
 
 def test_a_filter_that_finds_nobody_is_refused_in_german(acme, german):
@@ -144,7 +144,7 @@ def test_a_filter_that_finds_nobody_is_refused_in_german(acme, german):
     page = "/billing-runs/new/"
     for sent, why in (
         ({"bill_days": "31", "once": "a" * 32}, "Der Filter findet kein fälliges Kundenkonto. Ändern Sie den Filter"),
-        ({"regions": "Atlantis-1, Utopia-2", "once": "b" * 32}, "regions: Atlantis-1, Utopia-2 sind nicht gültig"),
+        ({"regions": "Atlantis-1, Utopia-2", "once": "b" * 32}, "Atlantis-1, Utopia-2 sind nicht gültig"),
     ):
         answer = german.post(page, {**sent, "act": "start"}, follow=True, HTTP_REFERER=f"http://testserver{page}")
         assert why in text_of(answer)
@@ -175,8 +175,8 @@ def test_a_detail_is_english_as_a_text_and_german_where_it_is_shown():
 @pytest.mark.parametrize(
     ("code", "detail", "shown"),
     [
-        (ErrorCode.NO_DATA, "", "Keine Daten gefunden"),
-        (ErrorCode.NO_DATA, "plan 7", "Keine Daten gefunden: plan 7"),
+        (ErrorCode.NOT_ISSUED, "", "Der Beleg ist nicht ausgestellt"),
+        (ErrorCode.NOT_ISSUED, "plan 7", "Der Beleg ist nicht ausgestellt: plan 7"),
         (ErrorCode.DATABASE_AWAY, "x", "Die Datenbank ist zurzeit nicht erreichbar: x. Versuchen Sie es gleich noch einmal"),
     ],
 )
@@ -187,9 +187,15 @@ def test_a_detail_that_is_a_text_of_others_is_kept(code, detail, shown):
     assert refusal.shown == refusal.message
 
 
+def test_the_page_of_webhooks_is_in_the_readers_language(german):
+    page = german.get("/webhooks/")
+    assert page.headers["Content-Language"] == "de"
+    assert '<html lang="de"' in page.content.decode()
+
+
 def test_a_missing_parameter_is_named_in_german():
     with override("de"):
-        assert BillingError(ErrorCode.MISSING_PARAMETER, field="acct_no").shown == "Pflichtangabe fehlt: acct_no"
+        assert BillingError(ErrorCode.MISSING_PARAMETER, field="acct_no").shown == "Eine Angabe fehlt: acct_no"
         assert shown_message(1010, "Something else.") == "Something else."
 
 
@@ -218,7 +224,7 @@ def test_a_form_is_read_as_in_english(acme, german):
 def test_a_statement_is_in_the_language_of_its_account(acme, process, german):
     account = an_account(acme, a_plan(acme, {"phone": "1234.50"}), language="de")
     invoice = bill(account, process, JAN_10)
-    message = statement_mail(invoice, statement_parts([invoice])[invoice.pk], "nora@example.com", None)
+    message = statement_mail(invoice, statement_parts([invoice])[invoice.pk], {}, "nora@example.com")
     assert message.subject == "Acme Telecom: Rechnung INV-000001"
     for words in (
         "Datum 10.01.2026, fällig am 24.01.2026",
@@ -234,7 +240,7 @@ def test_a_statement_is_in_the_language_of_its_account(acme, process, german):
 def test_a_statement_is_english_for_an_english_customer_of_a_german_clerk(acme, process):
     invoice = bill(an_account(acme), process, JAN_10)
     with override("de"):
-        message = statement_mail(invoice, statement_parts([invoice])[invoice.pk], "ada@example.com", None)
+        message = statement_mail(invoice, statement_parts([invoice])[invoice.pk], {}, "ada@example.com")
     assert message.subject == "Acme Telecom: Invoice INV-000001"
     assert "Date 2026-01-10, due date 2026-01-24" in message.body and "Amount to pay: 30.00 USD" in message.body
 
@@ -254,7 +260,7 @@ def test_a_credit_memo_and_a_rebill_are_called_so_in_german(acme, process):
     invoice = bill(an_account(acme), process, JAN_10)
     rebill = rebilled(invoice, process, line(1, amount="20.00"))
     subjects = [
-        statement_mail(one, statement_parts([one])[one.pk], "nora@example.com", None).subject for one in (rebill.memo, rebill)
+        statement_mail(one, statement_parts([one])[one.pk], {}, "nora@example.com").subject for one in (rebill.memo, rebill)
     ]
     assert subjects == [
         "Acme Telecom: Gutschrift CM-000001 zur Rechnung INV-000001 vom 10.01.2026",

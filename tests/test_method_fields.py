@@ -12,6 +12,7 @@ from accounts.keys import create_key
 from billing_site.api import METHODS
 from billing_site.common.fields import DayField, DigitsField, LongField, TrueFalseField
 from billing_site.errors import ErrorCode
+from invoices.aria.arguments import CurrencyField
 from tests.support.calling import RIGHTS, rows_stored
 from tests.support.factories import BY_TEST
 
@@ -29,6 +30,7 @@ KINDS = [
     (serializers.ChoiceField, "rebill", {INPUT: ["x", ["x"], {}]}),
     (serializers.ListSerializer, None, {INPUT: ["x", 1, {}, ["x"], [[]]]}),
     (serializers.ListField, ["1"], {INPUT: [["x"], [[]], {}]}),
+    (CurrencyField, "usd", {INPUT: ["x", *NO_TEXT], FORMAT: ["a\0", "\ud800"]}),
     (serializers.CharField, "x", {INPUT: NO_TEXT, FORMAT: ["a\0", "\ud800"]}),
 ]
 """Each kind of field with a value that it takes, and values that it refuses by the code that is theirs."""
@@ -48,7 +50,8 @@ def needed_of(serializer):
     """The least that is taken."""
     fields = serializer.fields
     needed = {name: good_value(field) for name, field in fields.items() if field.required}
-    return needed | {name: "1" for name in ("acct_no", "service_no") if name in fields}
+    named = ("acct_no" if "acct_no" in fields else "client_acct_id", "service_no")
+    return needed | {name: "1" for name in named if name in fields}
 
 
 def wrong_values(field):

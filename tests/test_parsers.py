@@ -118,3 +118,22 @@ def test_what_cannot_be_read_is_refused(body):
     with pytest.raises(BillingError) as error:
         parameters("", body)
     assert error.value.message == "Unable to parse input json - invalid format."
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ('{"rb_line_items": [{"line_no": 1}], "rb_amount": "5.00"}', "rb_amount"),
+        ('{"rb_line_items": [], "line_no[0]": 1}', "line_no[0]"),
+        ('{"rb_line_items": [{"line_no": 1}], "rb_line_items[1][line_no]": 2}', "rb_line_items[1][line_no]"),
+    ],
+)
+def test_columns_beside_a_list_of_rows_are_refused_and_not_ignored(body, name):
+    with pytest.raises(BillingError) as error:
+        read(body)
+    assert (error.value.code.number, error.value.field) == (1016, name)
+    assert f"{name}: the rows are in rb_line_items" in error.value.message
+
+
+def test_empty_columns_beside_a_list_of_rows_say_nothing():
+    assert read('{"rb_line_items": [{"line_no": 1}], "rb_amount": "", "service_no": null}')["rb_line_items"] == [{"line_no": 1}]

@@ -64,6 +64,7 @@ def test_a_detail_is_read_back_with_its_text_and_values():
     assert json.loads(stored) == {"text": "{count} more, from {day}", "values": {"count": 3, "day": "2026-01-10"}}
     again = recorded("as it was recorded", stored)
     assert (str(again), again.shown) == ("as it was recorded", "3 more, from 2026-01-10")
+    assert detail.shown == "3 more, from Jan 10, 2026"
 
 
 def test_a_detail_within_a_detail_is_read_back():
@@ -88,8 +89,8 @@ def test_old_rows_and_words_of_others_stay_as_they_are_recorded():
     error = BillingError(ErrorCode.NO_DATA, "plan 7")
     assert error.stored == ""
     with override("de"):
-        assert error_from_event(error.code.number, error.message).shown == "Keine Daten gefunden: plan 7"
-        assert shown_message(error.code.number, error.message) == "Keine Daten gefunden: plan 7"
+        assert error_from_event(error.code.number, error.message).shown == "Nicht gefunden: plan 7"
+        assert shown_message(error.code.number, error.message) == "Nicht gefunden: plan 7"
 
 
 def test_what_a_database_cannot_keep_is_replaced():
@@ -108,7 +109,7 @@ def test_why_a_limit_stopped_a_run_is_german_on_its_page_and_english_to_programs
     assert run.stop_reason == english
     assert with_key(acme).get(f"/api/v1/billing-runs/{run.pk}/").json()["stop_reason"] == english
     page = text_of(german.get(f"/billing-runs/{run.pk}/"))
-    assert f"Die Rechnung des Kundenkontos {account_no} beträgt 30.00 USD und liegt damit über 25." in page
+    assert f"Die Rechnung des Kundenkontos {account_no} beträgt 30,00 USD und liegt damit über 25." in page
     BillingRun.objects.update(stop_detail="")
     assert english in text_of(german.get(f"/billing-runs/{run.pk}/"))
 

@@ -25,49 +25,110 @@ __all__ = ["virtual_clock", "world"]
 
 pytestmark = pytest.mark.django_db
 
+CAMPAIGN_ACTS = (
+    "create",
+    "recheck",
+    "correct",
+    "change",
+    "preview_again",
+    "run",
+    "pause",
+    "resume",
+    "cancel",
+    "retry",
+    "undo",
+    "keep",
+)
+
+
+def both(*names):
+    """Method calls that have an older name too."""
+    return {f"{name}{suffix}" for name in names for suffix in ("", "_m")}
+
+
+RULES = {
+    *("approvalrules_create", "approvalrules_switch_on", "approvalrules_switch_off"),
+    *("standin_create", "standin_destroy"),
+}
+"""Changing approval rules."""
+
 ACTS = {
     "generate": {
         *("invoice_create", "invoice_bill_again", "gen_invoice", "gen_invoice_m"),
         *(f"billingrun_{act}" for act in ("create", "dry_run", "start", "pause", "resume", "cancel", "retry")),
         *("runfilter_create", "runfilter_destroy"),
     },
-    "send": {"invoice_send_statement", "rebill_send_statement", "creditmemo_send_statement"},
-    "settings": {"schedule_create", "schedule_destroy"},
+    "send": {
+        *(f"{document}_send_statement" for document in ("invoice", "rebill", "creditmemo")),
+        *("rebillcampaign_send_statements", "statement_bounced"),
+    },
+    "may_change_settings": {
+        *RULES,
+        *("mailtext_create", "mailtext_destroy", "einvoicesettings_partial_update", "personaldata_erase"),
+        "settings_partial_update",
+        *("schedule_create", "schedule_destroy", "webhookdelivery_send_again"),
+        *(f"webhookendpoint_{act}" for act in ("create", "partial_update", "destroy", "rotate_secret", "test", "send_again")),
+    },
     "clock": {"advance_virtual_datetime", "advance_virtual_datetime_m"},
     "may_approve": {
-        *(f"invoice_{act}{many}" for act in ("approve", "discard", "regenerate") for many in ("", "_many")),
-        "manage_pending_invoice",
-        "manage_pending_invoice_m",
+        *(f"invoice_{act}{many}" for act in ("approve", "discard", "recalculate", "regenerate") for many in ("", "_many")),
+        *("invoice_partial_update", "invoice_stop_approval", "invoice_resume_approval"),
+        *("manage_pending_invoice", "manage_pending_invoice_m", "update_acct_invoice", "update_acct_invoice_m"),
         "requestedact_approve",
         "requestedact_discard",
         "billingrun_discard_pending",
+        "rebillcampaign_approve",
+        "rebillcampaign_approve_undo",
     },
     "may_collect": {
         *("invoice_collect", "invoice_collect_many", "collect_from_account", "collect_from_account_m"),
         *("payment_create", "record_external_payment", "record_external_payment_m", "payment_apply", "cashcredit_apply"),
+        *("payment_move", "cashcredit_move"),
     },
-    "may_rebill": {"rebill_create", "rebill_bulk", "gen_rb_m"},
+    "may_rebill": {
+        *("rebill_create", "rebill_bulk", "rebill_undo", "gen_rb_m", "pending_adjust"),
+        *(f"rebillcampaign_{act}" for act in CAMPAIGN_ACTS),
+    },
     "may_correct": {
-        *("invoice_void", "invoice_waive_periods", "rebill_void", "creditmemo_void", "void_invoice", "void_invoice_m"),
+        *("invoice_undo_void", "invoice_void", "invoice_waive_periods", "creditmemo_void", "void_invoice", "void_invoice_m"),
         *(f"{entry}_void" for entry in ("payment", "refund", "cashcredit", "writeoff", "dispute", "transaction")),
+        *(f"{entry}_undo" for entry in ("creditmemo", "refund", "writeoff", "dispute", "transaction")),
+        *(f"closedperiod_{act}" for act in ("create", "reopen", "approve_reopening", "keep_closed")),
         *("payment_refund", "cashcredit_create", "writeoff_create", "dispute_create", "creditmemo_create"),
+        *("create_cm_m", "void_credit_memo_m", "create_writeoff_or_dispute_m"),
+        *both("apply_cash_credit", "issue_refund_to_acct", "void_transaction"),
     },
     "may_change_catalogue": {
-        *(f"{row}_create" for row in ("service", "servicelocation", "plan", "rateschedule", "taxrate", "surcharge", "coupon")),
+        *(
+            f"{row}_{act}"
+            for row in ("service", "servicelocation", "plan", "rateschedule", "taxrate", "surcharge", "coupon")
+            for act in ("create", "partial_update", "destroy")
+        ),
         *("reasoncode_create", "create_reason_code_m"),
     },
     "may_change_customers": {
         *(f"{row}_create" for row in ("account", "contact", "paymentmethod", "planinstance")),
-        *("planinstance_end", "planinstance_change", "planinstance_destroy"),
+        *(f"{row}_partial_update" for row in ("account", "contact", "paymentmethod", "planinstance")),
+        *("contact_destroy", "paymentmethod_destroy"),
+        *("planinstance_end", "planinstance_change", "planinstance_trial", "planinstance_destroy"),
+        *("account_pause", "account_resume"),
+        *("assign_acct_plan_m", "replace_acct_plan_m", "cancel_acct_plan_m", *both("update_acct_status")),
+        *both("create_acct_complete", "update_acct_complete"),
+        "update_payment_method_m",
     },
     "may_add_usage": {
-        f"{row}_{act}" for row in ("usage", "onetimecharge", "couponredemption") for act in ("create", "destroy")
+        "invoice_one_off",  # Its example adds charges.
+        *(f"{row}_{act}" for row in ("usage", "onetimecharge", "couponredemption") for act in ("create", "destroy")),
+        *both("record_usage", "bulk_record_usage", "discard_usage", "create_order", "apply_coupon_to_acct"),
     },
-    "may_give_credits": {"servicecredit_create", "servicecredit_expire"},
+    "may_give_credits": {
+        *("servicecredit_create", "servicecredit_expire"),
+        *("create_advanced_service_credit_m", "cancel_unapplied_service_credits_m"),
+    },
 }
-"""What is not a read, by the right of a key that it needs: the first four sorts are open to every key that may write."""
+"""What is not a read, by the right of a key that it needs: "generate", "send" and "clock" are open to every key that writes."""
 
-OF_EVERY_KEY = ACTS["generate"] | ACTS["send"] | ACTS["settings"] | ACTS["clock"]
+OF_EVERY_KEY = ACTS["generate"] | ACTS["send"] | ACTS["clock"]
 
 BY_ROLE = {
     "Viewer": set(),
@@ -75,17 +136,25 @@ BY_ROLE = {
         *(
             "invoice_create",
             "invoice_bill_again",
+            "invoice_one_off",
             "rebill_create",
             "rebill_bulk",
+            "rebill_undo",
+            "pending_adjust",
+            "statement_bounced",
             "invoice_send_statement",
             "rebill_send_statement",
+            "rebillcampaign_send_statements",
         ),
+        *(f"rebillcampaign_{act}" for act in CAMPAIGN_ACTS),
         *(f"billingrun_{act}" for act in ("create", "dry_run", "start", "pause", "resume", "cancel", "retry")),
         *("runfilter_create", "runfilter_destroy"),
-        *("creditmemo_send_statement", "usage_create", "onetimecharge_create", "couponredemption_create", "contact_create"),
+        *("creditmemo_send_statement", "usage_create", "contact_create"),
+        *(f"{row}_{act}" for row in ("onetimecharge", "couponredemption") for act in ("create", "destroy")),
     },
     "Approver": ACTS["may_approve"],
-    "Collector": ACTS["may_collect"] | {"paymentmethod_create"},
+    "Collector": ACTS["may_collect"] | {"paymentmethod_create", "paymentmethod_partial_update"},
+    "Corrector": ACTS["may_correct"] | ACTS["may_give_credits"],
     "Administrator": set.union(*ACTS.values()),
 }
 """What the reference gives each role, of the operations of resources."""
@@ -119,7 +188,7 @@ def writes(name):
     called = METHODS.get(name)
     if called is not None:
         return getattr(called, name).method_call.writes is not never
-    return REQUESTS[name][0] != "get" and not name.endswith("_preview")
+    return REQUESTS[name][0] != "get" and not name.endswith(("_preview", "_preview_undo", "_preview_undo_void"))
 
 
 WRITING = sorted(name for name in REQUESTS if name != "core" and writes(name))

@@ -6,10 +6,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.support.migrated import turn_to_migrate
 from tests.support.once import ONCE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,3 +62,22 @@ def test_each_file_that_runs_on_one_database_is_there_and_named_once():
     named = [name for names in ONCE.values() for name in names]
     assert [name for name in named if not (ROOT / "tests" / name).exists()] == []
     assert len(named) == len(set(named))
+
+
+def test_of_runs_that_start_at_once_one_migrates_and_the_others_wait_for_it(tmp_path):
+    kept = tmp_path / "kept.sqlite3"
+    mine = turn_to_migrate(kept)
+    with ThreadPoolExecutor() as threads:
+        other = threads.submit(turn_to_migrate, kept)
+        time.sleep(0.2)
+        assert not other.done()
+        kept.touch()
+        mine.close()
+        assert other.result(timeout=60) is None
+    assert turn_to_migrate(kept) is None
+
+
+def test_a_run_migrates_after_one_that_failed_to(tmp_path):
+    kept = tmp_path / "kept.sqlite3"
+    turn_to_migrate(kept).close()
+    assert turn_to_migrate(kept) is not None

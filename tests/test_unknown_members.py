@@ -31,6 +31,12 @@ def stored():
     return found
 
 
+@pytest.fixture(scope="module")
+def before(world):
+    """What is stored before each test: the same, because each rolls back its changes."""
+    return stored()
+
+
 def schema_of(node):
     while "$ref" in node or "allOf" in node:
         node = DESCRIBED["components"]["schemas"][node["$ref"].rsplit("/", 1)[-1]] if "$ref" in node else node["allOf"][0]
@@ -87,6 +93,7 @@ def sent(name, world, body=None, **query):
 def test_the_levels_of_a_plan_are_all_tried():
     assert [named(path) for path, _ in bodies_of("plan_create")] == [
         "wether",
+        "minimums[0].wether",
         "charges[0].wether",
         "charges[0].rates[0].wether",
         "charges[0].rates[0].tiers[0].wether",
@@ -94,8 +101,7 @@ def test_the_levels_of_a_plan_are_all_tried():
 
 
 @pytest.mark.parametrize("name", [name for name in RESOURCES if REQUESTS[name][0] not in SAFE])
-def test_a_member_that_is_not_known_is_named_at_every_level(name, world, db):
-    before = stored()
+def test_a_member_that_is_not_known_is_named_at_every_level(name, world, db, before):
     for path, body in bodies_of(name):
         response = sent(name, world, body)
         if name == "usage_create" and path:
@@ -132,8 +138,7 @@ def test_a_page_or_an_order_that_a_list_does_not_have_is_named(name, parameter, 
 
 
 @pytest.mark.parametrize("name", RESOURCES)
-def test_a_parameter_that_is_not_known_is_named(name, world, db):
-    before = stored()
+def test_a_parameter_that_is_not_known_is_named(name, world, db, before):
     response = sent(name, world, **{WRONG: "1"})
     answer = response.json()
     assert (response.status_code, answer["error_code"], list(answer["errors"])) == (400, 1016, [WRONG]), answer
@@ -142,9 +147,8 @@ def test_a_parameter_that_is_not_known_is_named(name, world, db):
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_an_argument_of_a_method_call_that_is_not_known_is_named_at_every_level(name, world, db):
+def test_an_argument_of_a_method_call_that_is_not_known_is_named_at_every_level(name, world, db, before):
     client, auth_key, rows = world
-    before = stored()
     for path, body in bodies_of(name):
         sent_body = {**meant(body, rows), "client_no": client.pk, "auth_key": auth_key}
         answer = Browser().post(REQUESTS[name][1], json.dumps(sent_body), content_type="application/json").json()

@@ -15,8 +15,10 @@ from accounts.admin.figures import plain
 from accounts.admin.files import FilesAdmin
 from accounts.admin.rows import HistoryAdmin, ReadOnlyInline, link_to_page
 from accounts.callers import Caller
-from accounts.models import Account, Contact, PaymentMethod, PlanInstance
+from accounts.models import Account, BillingPause, Contact, PaymentMethod, PlanInstance
 from accounts.services.accounts import create_account
+from accounts.services.changing import FIXED
+from accounts.services.personal_access import note_access
 
 
 class PlansOfAccount(ReadOnlyInline):
@@ -32,6 +34,16 @@ class PlansOfAccount(ReadOnlyInline):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PlanInstance]:
         return super().get_queryset(request).select_related("plan")
+
+
+class PausesOfAccount(ReadOnlyInline):
+    model = BillingPause
+    fields = readonly_fields = ("first_day", "last_day", "by_status")
+    verbose_name_plural = _("pauses of billing")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who sees an account sees its pauses."""
+        return request.user.has_perm("accounts.view_account")
 
 
 class ContactsOfAccount(ReadOnlyInline):
@@ -55,10 +67,19 @@ TAX_FIELDS: list[str | list[str] | tuple[str, ...] | tuple[()]] = [
 
 
 COMPANY_FIELDS: list[str | list[str] | tuple[str, ...] | tuple[()]] = [
-    ("tax_id", "registration_number"),
-    ("electronic_scheme", "electronic_address"),
-    "buyer_reference",
+    ("tax_id", "registration_number", "registration_scheme"),
+    ("electronic_scheme", "electronic_address", "party_number"),
+    ("buyer_reference", "accounting_reference"),
+    ("contract_reference", "project_reference", "tender_reference"),
+    ("object_reference", "sales_order_reference"),
+    ("despatch_reference", "receiving_reference"),
+    ("supporting_reference", "supporting_description", "supporting_link"),
+    ("delivery_name", "delivery_location"),
+    "e_invoice_profile",
 ]
+
+
+STAFF_FIELDS: list[str | list[str] | tuple[str, ...] | tuple[()]] = ["tags", "note"]
 
 
 @admin.register(Account)
@@ -72,13 +93,14 @@ class AccountAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
     autocomplete_fields = ["client"]
     readonly_fields = ["next_bill_date", "last_bill_date", "created_at"]
     # Once billing has begun, the bill day moves only with the account's first invoice (alt_bill_day).
-    fixed_fields = ["client", "currency", "bill_day"]
+    fixed_fields = FIXED["accounts.account"]
     # Without the approval setting: a new account takes its client's.
     add_fieldsets = [  # type: ignore[assignment]
         (None, {"fields": ["client", "client_acct_id", "status", "currency", "is_test"]}),
         (_("Billing"), {"fields": ["bill_day", "payment_terms_days", "language"]}),
         (_("Tax"), {"fields": TAX_FIELDS}),
         (_("Company"), {"fields": COMPANY_FIELDS}),
+        (_("For staff"), {"fields": STAFF_FIELDS}),
     ]
     fieldsets = [
         (None, {"fields": [("client", "client_acct_id"), ("status", "currency"), ("is_test", "created_at")]}),
@@ -94,10 +116,17 @@ class AccountAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
         ),
         (_("Tax"), {"fields": TAX_FIELDS}),
         (_("Company"), {"fields": COMPANY_FIELDS}),
+        (_("For staff"), {"fields": STAFF_FIELDS}),
     ]
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Return the account. Who opens it sees its contacts, which is noted."""
+        account = super().get_object(request, object_id, from_field)
+        note_access(account.client, [account.pk], Caller(staff=request.user))
+        return account
+
     def get_inlines(self, request: HttpRequest, obj: Account | None) -> list[type[InlineModelAdmin]]:
-        return [PlansOfAccount, ContactsOfAccount, PaymentMethodsOfAccount] if obj else []
+        return [PlansOfAccount, PausesOfAccount, ContactsOfAccount, PaymentMethodsOfAccount] if obj else []
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
@@ -114,17 +143,25 @@ class ContactAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
         "account",
         ("contact_no", "role"),
         ("name", "company"),
-        ("email", "phone"),
+        ("email", "copy_of_statements"),
+        "phone",
         *ADDRESS_FIELDS,
         *TAX_FIELDS,
         *COMPANY_FIELDS,
     ]
-    fixed_fields = ["account"]
+    fixed_fields = FIXED["accounts.contact"]
+
     list_display = ["name", "contact_no", "role", "account", "city", "region", "country"]
     list_filter = ["role", "country", "account__client"]
     list_select_related = ["account"]
     search_fields = ["name", "company", "email", "account__client_acct_id"]
     autocomplete_fields = ["account"]
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Return the contact, and note who opens it."""
+        contact = super().get_object(request, object_id, from_field)
+        note_access(contact.account.client, [contact.account_id], Caller(staff=request.user))
+        return contact
 
 
 @admin.register(PaymentMethod)

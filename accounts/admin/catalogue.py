@@ -1,6 +1,6 @@
 """The catalogue in the admin: service locations, services, and plans with their charges."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -17,7 +17,8 @@ from accounts.admin.files import FilesAdmin
 from accounts.admin.prices import ListPricesOfCharge, list_prices, price_texts
 from accounts.admin.rows import HistoryAdmin, MasterDataForm, OwnChoices, add_link, may_add, page_link
 from accounts.clock import today
-from accounts.models import Account, Client, Plan, PlanCharge, RateSchedule, Service, ServiceLocation
+from accounts.models import Client, Plan, PlanCharge, PlanMinimum, RateSchedule, Service, ServiceLocation
+from accounts.services.changing import FIXED
 from billing_site.errors import BillingError, Detail, ErrorCode
 
 
@@ -28,24 +29,11 @@ def check_of_client(row: Any, client: Client | None, field: str) -> None:
         raise forms.ValidationError({field: refusal.shown})
 
 
-class FormOfAccount(MasterDataForm):
-    """A form of rows of an account. `of_client` is the field whose row must be of the same client as the account."""
-
-    of_client: ClassVar[str]
-
-    def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean() or {}
-        account: Account | None = cleaned.get("account")
-        if account is not None:
-            check_of_client(cleaned.get(self.of_client), account.client, self.of_client)
-        return cleaned
-
-
 @admin.register(ServiceLocation)
 class ServiceLocationAdmin(HistoryAdmin):
     client_path = "client"
     fields = ["client", "client_service_location_id", "name", *ADDRESS_FIELDS]
-    fixed_fields = ["client"]
+    fixed_fields = FIXED["accounts.servicelocation"]
     list_display = ["client_service_location_id", "name", "client", "city", "region", "country"]
     list_filter = ["client", "country"]
     list_select_related = ["client"]
@@ -65,8 +53,16 @@ class ServiceAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
     resource_classes = [ServiceFile]
     client_path = "client"
     form = ServiceForm
-    fields = ["client", ("client_service_id", "name"), ("gl_code", "tax_category"), "tax_inclusive", "location"]
-    fixed_fields = ["client"]
+    fields = [
+        "client",
+        ("client_service_id", "name"),
+        ("gl_code", "tax_category"),
+        "tax_inclusive",
+        "location",
+        ("unit_code", "price_units", "item_number"),
+        ("buyer_item_number", "classifications", "origin_country"),
+    ]
+    fixed_fields = FIXED["accounts.service"]
     list_display = ["name", "client_service_id", "client", "gl_code", "tax_category", "tax_inclusive"]
     list_filter = ["client", "tax_category", "tax_inclusive"]
     list_select_related = ["client"]
@@ -94,7 +90,7 @@ class PricesNow:
 class ChargesOfPlan(PricesNow, OwnChoices, TabularInline):  # type: ignore[misc]
     model = PlanCharge
     form = PlanChargeForm
-    fields = ["service", "line_type", "prices_now", "page"]
+    fields = ["service", "line_type", "billing_interval", "prices_now", "page"]
     readonly_fields = ["prices_now", "page"]
     autocomplete_fields = ["service"]
     extra = 0
@@ -110,19 +106,49 @@ class ChargesOfPlan(PricesNow, OwnChoices, TabularInline):  # type: ignore[misc]
         return page_link(charge, _("Prices")) if charge.pk else None
 
 
+class MinimumsOfPlan(OwnChoices, TabularInline):  # type: ignore[misc]
+    """The minimums of a plan. Staff who may change a plan may change them."""
+
+    model = PlanMinimum
+    form = PlanChargeForm
+    fields = ["currency", "amount", "service"]
+    autocomplete_fields = ["service"]
+    extra = 0
+    hide_title = True
+    verbose_name = _("minimum of the plan")
+    verbose_name_plural = _("minimums of the plan")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("accounts.view_plan") or self.has_change_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("accounts.change_plan") or request.user.has_perm("accounts.add_plan")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_change_permission(request, obj)
+
+
 @admin.register(Plan)
 class PlanAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
     resource_classes = [PlanFile]
     client_path = "client"
-    fields = ["client", ("client_plan_id", "name"), ("billing_interval", "term_months")]
+    fields = [
+        "client",
+        ("client_plan_id", "name"),
+        ("billing_interval", "term_months"),
+        ("trial_length", "trial_unit"),
+    ]
     # Accounts of this client may have the plan already.
-    fixed_fields = ["client"]
+    fixed_fields = FIXED["accounts.plan"]
     list_display = ["name", "client_plan_id", "client", "billing_interval", "term_months"]
     list_filter = ["client", "billing_interval"]
     list_select_related = ["client"]
     search_fields = ["name", "client_plan_id"]
     autocomplete_fields = ["client"]
-    inlines = [ChargesOfPlan]
+    inlines = [ChargesOfPlan, MinimumsOfPlan]
 
 
 @admin.register(PlanCharge)
@@ -146,7 +172,12 @@ class PlanChargeAdmin(PricesNow, FilesAdmin, HistoryAdmin):  # type: ignore[misc
 
     def get_fields(self, request: HttpRequest, obj: PlanCharge | None = None) -> list[Any]:
         prices = ("prices_now", "add_price") if may_add(request, RateSchedule) else ("prices_now",)
-        return ["plan", ("service", "line_type"), *([prices] if obj else [])]
+        return [
+            "plan",
+            ("service", "line_type"),
+            ("billing_interval", "record_increment", "record_minimum"),
+            *([prices] if obj else []),
+        ]
 
     def get_inlines(self, request: HttpRequest, obj: PlanCharge | None) -> list[type[InlineModelAdmin]]:
         return [ListPricesOfCharge] if obj else []

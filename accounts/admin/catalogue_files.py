@@ -1,6 +1,5 @@
 """CSV files of the catalogue: services, plans, charges of plans, and list prices."""
 
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -17,6 +16,7 @@ from accounts.rates import RateTerms, TierTerms
 from accounts.services.prices import add_price, change_price
 from billing_site.common.currencies import rounded_to
 from billing_site.common.units import UNIT_PLACES
+from billing_site.common.written import decimal_of
 
 
 class ServiceFile(ClientFile):
@@ -25,18 +25,40 @@ class ServiceFile(ClientFile):
     class Meta(ClientFile.Meta):
         model = Service
         import_id_fields = ("client_no", "client_service_id")
-        fields = ("client_no", "client_service_id", "name", "gl_code", "tax_category", "tax_inclusive", "location")
+        fields = (
+            "client_no",
+            "client_service_id",
+            "name",
+            "gl_code",
+            "tax_category",
+            "tax_inclusive",
+            "location",
+            "unit_code",
+            "price_units",
+            "item_number",
+            "buyer_item_number",
+            "classifications",
+            "origin_country",
+        )
 
 
 class PlanFile(ClientFile):
     class Meta(ClientFile.Meta):
         model = Plan
         import_id_fields = ("client_no", "client_plan_id")
-        fields = ("client_no", "client_plan_id", "name", "billing_interval", "term_months")
+        fields = (
+            "client_no",
+            "client_plan_id",
+            "name",
+            "billing_interval",
+            "term_months",
+            "trial_length",
+            "trial_unit",
+        )
 
 
 class PlanChargeFile(ClientFile):
-    """Charges of plans. A charge can be added but not changed, because its columns together identify it."""
+    """Charges of plans, identified by plan, service and line type."""
 
     client_no = Field(column_name=CLIENT_NO, attribute="plan__client_id", readonly=True)
     plan = of_client("plan", Plan, "client_plan_id")
@@ -45,7 +67,15 @@ class PlanChargeFile(ClientFile):
     class Meta(ClientFile.Meta):
         model = PlanCharge
         import_id_fields = ("plan", "service", "line_type")
-        fields = ("client_no", "plan", "service", "line_type")
+        fields = (
+            "client_no",
+            "plan",
+            "service",
+            "line_type",
+            "billing_interval",
+            "record_increment",
+            "record_minimum",
+        )
 
 
 def bands_text(price: RateSchedule) -> str:
@@ -57,13 +87,14 @@ def read_bands(text: str) -> tuple[TierTerms, ...]:
     try:
         pairs = (band.split(":") for band in text.split())
         return tuple(
-            TierTerms(rounded_to(Decimal(start), UNIT_PLACES), rounded_to(Decimal(rate), UNIT_PLACES)) for start, rate in pairs
+            TierTerms(rounded_to(decimal_of(start), UNIT_PLACES), rounded_to(decimal_of(rate), UNIT_PLACES))
+            for start, rate in pairs
         )
-    except (ValueError, InvalidOperation):
+    except ValueError:
         raise ValidationError({"bands": _("Write bands like this: 0:0.10 100:0.05")}) from None
 
 
-TERMS = ("currency", "model", "rate_per_unit", "minimum_amount", "maximum_amount", "valid_from", "valid_to")
+TERMS = ("currency", "model", "band_edge", "rate_per_unit", "minimum_amount", "maximum_amount", "valid_from", "valid_to")
 
 
 class PriceFile(ClientFile):

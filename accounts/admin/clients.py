@@ -7,6 +7,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.options import InlineModelAdmin
+from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest
@@ -15,12 +16,13 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
 
-from accounts.admin.rows import HistoryAdmin, MasterDataForm, ReadOnlyAdmin, page_link
+from accounts.admin.rows import DigitsOnly, HistoryAdmin, MasterDataForm, ReadOnlyAdmin, page_link
 from accounts.callers import Caller
 from accounts.client_settings import change_settings, confirm_change, proposed_change, withdraw_change
 from accounts.keys import change_key, create_key, revoke_key, rotate_key
 from accounts.kinds import GuardedAct
 from accounts.models import ApiKey, Client, CollectionThreshold, SettingsChange
+from accounts.models.identities import PAYEE_FIELDS, REPRESENTATIVE_FIELDS
 from accounts.rights import CHANGE_SETTINGS, KEY_RIGHTS
 from accounts.services.accounts import create_client
 from accounts.staff import names_of
@@ -50,6 +52,17 @@ class ActsField(forms.MultipleChoiceField):
         return super().has_changed(self.prepare_value(initial or []), data)
 
 
+class RolesField(ActsField):
+    """Choose roles by check boxes. The column stores their names separated by commas."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.choices = lambda: [(name, name) for name in Group.objects.order_by("name").values_list("name", flat=True)]
+
+    def prepare_value(self, value: Any) -> Any:
+        return [one for one in value.split(",") if one] if isinstance(value, str) else value
+
+
 class ClientForm(MasterDataForm):
     tax_engine = forms.ChoiceField(
         choices=lambda: [(name, name) for name in settings.TAX_ENGINES],
@@ -59,6 +72,9 @@ class ClientForm(MasterDataForm):
     second_person_for = ActsField(
         label=_("Second person for"), initial=GuardedAct.values, help_text=Client._meta.get_field("second_person_for").help_text
     )
+    second_factor_roles = RolesField(
+        label=_("Second factor roles"), help_text=Client._meta.get_field("second_factor_roles").help_text
+    )
     gateway = forms.ChoiceField(
         choices=lambda: [(name, name) for name in settings.GATEWAYS],
         widget=UnfoldAdminSelectWidget,
@@ -67,7 +83,7 @@ class ClientForm(MasterDataForm):
     )
 
 
-class ThresholdsOfClient(TabularInline):
+class ThresholdsOfClient(DigitsOnly, TabularInline):  # type: ignore[misc]
     model = CollectionThreshold
     fields = ["currency", "amount"]
     extra = 0
@@ -88,15 +104,17 @@ class ClientAdmin(HistoryAdmin):
             _("Company, as printed on documents"),
             {
                 "fields": [
-                    ("legal_name", "registration_number"),
-                    "tax_ids",
-                    ("bank_name", "iban", "bic"),
+                    ("legal_name", "registration_number", "registration_scheme"),
+                    ("tax_ids", "tax_number", "party_numbers"),
+                    ("bank_name", "iban", "bic", "creditor_id"),
                     ("electronic_scheme", "electronic_address"),
+                    ("contact_name", "contact_phone", "contact_email"),
                     "legal_text",
                     ("logo", "document_color"),
                 ]
             },
         ),
+        (_("Payee and tax representative"), {"fields": [PAYEE_FIELDS, *REPRESENTATIVE_FIELDS]}),
         (_("Time"), {"fields": ["time_zone", "clock_offset", "created_at"]}),
         (
             _("Approval"),
@@ -130,12 +148,26 @@ class ClientAdmin(HistoryAdmin):
             {
                 "fields": [
                     ("rebill_approval_required", "collect_on_rebill"),
-                    ("carry_unlisted_lines", "original_due_date_on_rebill"),
+                    ("carry_unlisted_lines", "credit_to", "original_due_date_on_rebill"),
                 ]
             },
         ),
         (_("Plan changes"), {"fields": [("credit_unused_on_change", "credit_unused_on_end")]}),
+        (
+            _("Electronic invoices"),
+            {"fields": [("e_invoice", "e_invoice_profile"), ("tax_currency", "tax_currency_rates")]},
+        ),
         (_("Statements"), {"fields": [("statement_on_issue", "attach_pdf"), "reply_to", "language"]}),
+        (_("Signing in"), {"fields": ["second_factor_roles"]}),
+        (
+            _("Personal data"),
+            {
+                "fields": [
+                    ("keep_documents_years", "keep_accesses_days"),
+                    ("keep_calls_days", "keep_mails_days", "keep_event_data_days"),
+                ]
+            },
+        ),
         (_("Calls"), {"fields": ["never_allow_used_receipt_id"]}),
     ]
 

@@ -26,6 +26,7 @@ from accounts.models import Client
 from accounts.staff import clients_of
 from billing_site.common.csv_lists import marked, unmarked
 from billing_site.common.members import unknown_columns
+from billing_site.common.written import WITH_EXPONENT, has_exponent
 from billing_site.errors import BillingError
 
 CLIENT_NO = "client_no"
@@ -101,14 +102,17 @@ class ClientFile(ModelResource):  # type: ignore[misc]
     def before_import_row(self, row: Any, **kwargs: Any) -> None:
         for column, value in row.items():
             row[column] = unmarked(value)
-        self._check_points(row)
+        self._check_numbers(row)
         row[CLIENT_NO] = self.client_of(row[CLIENT_NO])
 
-    def _check_points(self, row: Any) -> None:
-        """Refuse a number with a decimal comma: 1,234 could also mean a thousand."""
+    def _check_numbers(self, row: Any) -> None:
+        """Refuse a number with an exponent, or with a decimal comma: 1,234 could also mean a thousand."""
         for field in self.get_import_fields():
-            if isinstance(field.widget, DecimalWidget) and DECIMAL_COMMA.fullmatch((row.get(field.column_name) or "").strip()):
+            text = (row.get(field.column_name) or "").strip()
+            if isinstance(field.widget, DecimalWidget) and DECIMAL_COMMA.fullmatch(text):
                 raise ValidationError({field.column_name: _("This is not a number. Write decimals with a point: 1.5.")})
+            if isinstance(field.widget, DecimalWidget) and has_exponent(text):
+                raise ValidationError({field.column_name: WITH_EXPONENT})
 
     def client_of(self, number: str) -> int | None:
         """Return the number of the client that the row belongs to."""

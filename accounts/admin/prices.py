@@ -23,10 +23,10 @@ from accounts.admin.catalogue_files import PriceFile
 from accounts.admin.figures import day as shown_day
 from accounts.admin.figures import plain, rate
 from accounts.admin.files import FilesAdmin
-from accounts.admin.rows import HistoryAdmin, MasterDataForm, ReadOnlyInline, is_number, link_to_page
+from accounts.admin.rows import DigitsOnly, HistoryAdmin, MasterDataForm, ReadOnlyInline, is_number, link_to_page
 from accounts.callers import Caller
 from accounts.clock import today
-from accounts.kinds import RateModel
+from accounts.kinds import BandEdge, RateModel
 from accounts.models import PlanCharge, PlanInstance, RateSchedule, RateTier
 from accounts.models.rates import FROM_THE_BEGINNING
 from accounts.rates import Rates, RateTerms, TierTerms, rates_on, shown_rate
@@ -67,6 +67,10 @@ def _as_rates(price: RateSchedule) -> Rates:
     return Rates(price.pk, price.currency, price.model, (), valid_from=price.valid_from, valid_to=price.valid_to)
 
 
+def _edge_text(price: RateSchedule) -> str:
+    return gettext("from") if price.band_edge == BandEdge.REACHED else gettext("above")
+
+
 def list_prices() -> Prefetch:
     """Return a prefetch of the list prices of charges, as `list_rates`."""
     return Prefetch("rates", RateSchedule.objects.filter(plan_instance=None), "list_rates")
@@ -79,7 +83,7 @@ class PriceColumns:
     def bands(self, price: RateSchedule) -> SafeString:
         """Return each band on a line of its own."""
         rows = (
-            (gettext("above"), plain(tier.from_unit), rate(tier.rate_per_unit, price.currency)) for tier in price.tiers.all()
+            (_edge_text(price), plain(tier.from_unit), rate(tier.rate_per_unit, price.currency)) for tier in price.tiers.all()
         )
         lines = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", rows)
         return format_html('<table class="figures">{}</table>', lines) if lines else SafeString("-")
@@ -144,6 +148,7 @@ class PriceForm(MasterDataForm):
         ),
         "rate_minimum_below_maximum": ("maximum_amount", _("The maximum is below the minimum.")),
         "rate_ends_after_start": ("valid_to", _("The last day is before the first day.")),
+        "bands_are_reached_by_volume": ("band_edge", _("Only a volume price has bands that are reached.")),
         # The service refuses a price with both a rate and bands, or with neither.
         "a_rate_or_bands": None,
     }
@@ -152,6 +157,12 @@ class PriceForm(MasterDataForm):
         super().__init__(*args, **kwargs)
         if self.initial.get("valid_from") == FROM_THE_BEGINNING:
             self.initial["valid_from"] = None
+
+        if "band_edge" in self.fields:
+            self.fields["band_edge"].required = False
+
+    def clean_band_edge(self) -> str:
+        return self.cleaned_data["band_edge"] or BandEdge.ABOVE.value
 
     def clean_valid_from(self) -> date:
         first_day: date | None = self.cleaned_data["valid_from"]
@@ -168,7 +179,7 @@ class BandsFormSet(PaginationInlineFormSet):
         return tuple(TierTerms(band["from_unit"], band["rate_per_unit"]) for band in kept)
 
 
-class BandsOfPrice(TabularInline):
+class BandsOfPrice(DigitsOnly, TabularInline):  # type: ignore[misc]
     """The bands of a price. Staff who may change a price may change its bands."""
 
     model = RateTier
@@ -216,7 +227,7 @@ class RateScheduleAdmin(PriceColumns, FilesAdmin, HistoryAdmin):  # type: ignore
                 "fields": [
                     "charge",
                     "plan_instance",
-                    ("currency", "model"),
+                    ("currency", "model", "band_edge"),
                     "rate_per_unit",
                     ("minimum_amount", "maximum_amount"),
                     ("valid_from", "valid_to"),

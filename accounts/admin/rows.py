@@ -20,6 +20,7 @@ from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin, TabularInline
 
 from accounts.staff import clients_of, names_of
+from billing_site.common.exact_decimals import form_class
 from billing_site.common.languages import ENGLISH
 from billing_site.errors import BillingError
 
@@ -61,7 +62,14 @@ class RecordedInEnglish:
             return super().log_deletions(request, queryset)  # type: ignore[misc]
 
 
-class OwnChoices:
+class DigitsOnly:
+    """A form whose numbers are written with digits, without an exponent."""
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        return super().formfield_for_dbfield(db_field, request, **form_class(db_field), **kwargs)  # type: ignore[misc]
+
+
+class OwnChoices(DigitsOnly):
     """A form that offers and accepts only rows that the member of staff may see."""
 
     def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any) -> Any:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin.rows import ReadOnlyAdmin
 from accounts.models import ApiCall, Event, Receipt
 from accounts.staff import who_did
+from billing_site.errors import ErrorCode
 
 
 @admin.register(Event)
@@ -44,11 +45,13 @@ class RefusedOrNot(admin.SimpleListFilter):
     parameter_name = "refused"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("no", _("Done")), ("yes", _("Refused"))]
+        return [("no", _("Done")), ("yes", _("Refused")), ("missing", _("Method does not exist"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[ApiCall]) -> QuerySet[ApiCall]:
         if self.value() == "yes":
             return queryset.exclude(error_code=0)
+        if self.value() == "missing":
+            return queryset.filter(error_code=ErrorCode.API_NOT_FOUND.number)
         return queryset.filter(error_code=0) if self.value() == "no" else queryset
 
 

@@ -17,9 +17,6 @@ NO_TRANSACTION, NO_PLAN_INSTANCE = "transaction_does_not_exist", "plan_instance_
 NO_REASON = "reason_does_not_exist"
 """Validation codes for a number that does not exist, by what it should be the number of."""
 
-NOT_SUPPORTED = "not_supported"
-"""The validation code of an Aria value that is not supported."""
-
 
 class CountryField(serializers.CharField):
     """A country by code or name, in any case. Output is the code."""

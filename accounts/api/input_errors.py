@@ -7,11 +7,12 @@ REST framework, Django's model validation and our own fields each give a wrong v
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.exceptions import ValidationError as ModelError
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.fields import get_error_detail
 
-from accounts.api.fields import NO_ACCOUNT, NO_CLIENT, NO_INVOICE, NO_PLAN_INSTANCE, NO_REASON, NO_TRANSACTION, NOT_SUPPORTED
+from accounts.api.fields import NO_ACCOUNT, NO_CLIENT, NO_INVOICE, NO_PLAN_INSTANCE, NO_REASON, NO_TRANSACTION
 from billing_site.common.members import READ_ONLY, UNKNOWN
 from billing_site.errors import BillingError, ErrorCode, storable_message
 
@@ -29,6 +30,7 @@ TABLE = {
     "null_characters_not_allowed": ErrorCode.INVALID_FORMAT,
     "surrogate_characters_not_allowed": ErrorCode.INVALID_FORMAT,
     "not_a_date": ErrorCode.INVALID_DATE,
+    "invalid_date": ErrorCode.INVALID_DATE,
     "not_true_or_false": ErrorCode.INVALID_BOOLEAN,
     NO_CLIENT: ErrorCode.AUTHENTICATION,
     NO_ACCOUNT: ErrorCode.ACCOUNT_NOT_FOUND,
@@ -36,7 +38,6 @@ TABLE = {
     NO_TRANSACTION: ErrorCode.TRANSACTION_NOT_FOUND,
     NO_PLAN_INSTANCE: ErrorCode.NO_PLAN_INSTANCE,
     NO_REASON: ErrorCode.INVALID_REASON,
-    NOT_SUPPORTED: ErrorCode.NOT_SUPPORTED,
     "invoice_mode": ErrorCode.INVALID_INVOICE_MODE,
     "action_directive": ErrorCode.INVALID_DIRECTIVE,
     "combine_invoices": ErrorCode.COMBINE_INVOICES,
@@ -74,8 +75,24 @@ class WrongInput(NamedTuple):
 
 def wrong_inputs(error: ValidationError | ModelError) -> list[WrongInput]:
     """Return all errors in the order of the fields."""
-    detail = get_error_detail(error) if isinstance(error, ModelError) else error.detail
+    detail = get_error_detail(named_columns(error)) if isinstance(error, ModelError) else error.detail
     return list(_flattened(detail))
+
+
+def named_columns(error: ModelError, path: str = "") -> ModelError:
+    """Return a model's errors below `path`. A value that another row has is an error of its own column, not of the row.
+
+    Such a constraint begins with what the row belongs to, and ends with the column that tells the rows apart.
+    """
+    by_field = error.error_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: error.error_list}
+    named: dict[str, list[ModelError]] = {}
+    for field, errors in by_field.items():
+        for one in errors:
+            name = field
+            if field == NON_FIELD_ERRORS and one.code == "unique_together" and one.params:
+                name = one.params["unique_check"][-1]
+            named.setdefault(_below(path, name) or NON_FIELD_ERRORS, []).append(one)
+    return ModelError(named)
 
 
 def refusal_of(wrong: list[WrongInput]) -> BillingError:

@@ -1,5 +1,6 @@
 """Base classes of all REST resources. Rows are found, created and shown only for the client of the caller."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,7 +17,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer, Serializer
+from rest_framework.serializers import BaseSerializer, CharField, ChoiceField, Field, Serializer
 from rest_framework.status import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from rest_framework.viewsets import GenericViewSet
 
@@ -26,12 +27,15 @@ from accounts.callers import Caller
 from accounts.models import ApiKey, Client, Receipt
 from accounts.receipts import Claim, claim_for, claim_of, once, use
 from accounts.rights import Right, check_may
+from accounts.services.accounts import lock_row
+from accounts.services.changing import FIXED, change_row, remove_row
 from accounts.trail import pending_act_of
 from billing_site.common.csv_lists import ROWS_AT_ONCE, CsvRenderer, csv_response
 from billing_site.common.fields import LARGEST_LONG
+from billing_site.common.json_bodies import MergePatchParser
 from billing_site.common.keyset_pages import asked_order, in_chunks
 from billing_site.common.members import NoArguments, check_members, check_parameters
-from billing_site.errors import BillingError, ErrorCode, PendingAct
+from billing_site.errors import BillingError, Detail, ErrorCode, PendingAct
 
 
 class Operation(NamedTuple):
@@ -58,6 +62,9 @@ class ClientResource(GenericViewSet):
         if request.auth is None or not answers:
             return  # A method call, which checks its credentials itself, or a method that the address does not support.
         self._check_query()
+        if "If-Match" in request.headers and request.method not in SAFE_METHODS and self.action not in self.versioned_actions:
+            detail = Detail("If-Match: this operation compares no version; leave it out")
+            raise BillingError(ErrorCode.INVALID_INPUT, detail, field="If-Match")
         if request.method == "DELETE":
             self._read(NoArguments)
         self.receipt = _claim(request)
@@ -168,6 +175,9 @@ class ClientResource(GenericViewSet):
         """Refuse a caller without the right to the repeated act."""
         check_may(self.caller, self.rights[self.action])
 
+    versioned_actions: Sequence[str] = ()
+    """Actions that compare the version that `If-Match` names. Others refuse that header (1016), because it would be ignored."""
+
     reading_actions: Sequence[str] = ("preview",)
     """Actions that write nothing although they use POST."""
 
@@ -196,10 +206,22 @@ class ClientResource(GenericViewSet):
         return self._read(self.operations[self.action].arguments or NoArguments)
 
     def _read(self, arguments: type[Serializer]) -> dict[str, Any]:
-        serializer = arguments(data=self.request.data, context=self.get_serializer_context())
+        context = self.get_serializer_context()
+        serializer = arguments(data=self.sent(arguments(context=context)), context=context)
         check_members(serializer, self.request.data)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
+
+    def sent(self, serializer: Serializer) -> Any:
+        """Return the body. In a change, null clears a text that may be empty, as in a JSON merge (RFC 7396)."""
+        if self.request.method != "PATCH" or not isinstance(self.request.data, Mapping):
+            return self.request.data
+        clearable = {name for name, field in serializer.fields.items() if _is_clearable(field)}
+        return {name: "" if value is None and name in clearable else value for name, value in self.request.data.items()}
+
+    def get_parsers(self) -> list[Any]:
+        parsers = super().get_parsers()
+        return [*parsers, MergePatchParser()] if self.request is not None and self.request.method == "PATCH" else parsers
 
     def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
         """Return the serializer of the resource's rows. When it reads a body, unknown members are refused."""
@@ -260,10 +282,14 @@ class ListResource(ListModelMixin, FilteredResource):
         if isinstance(request.accepted_renderer, CsvRenderer):
             return self._as_csv(rows)
         page = self.paginate_queryset(rows) or []
-        return self.get_paginated_response(self.expanded(page, self.get_serializer(page, many=True).data))
+        return self.get_paginated_response(self.expanded(page, self.get_serializer(self.shown(page), many=True).data))
 
     def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Return the rows with the annotations that a list shows besides their columns."""
+        return rows
+
+    def shown(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """Return what a list shows for these rows: the rows themselves, or what a report knows about them, in their order."""
         return rows
 
     def expanded(self, page: Sequence[Any], data: Any) -> Any:
@@ -288,13 +314,17 @@ class ListResource(ListModelMixin, FilteredResource):
         return serializer
 
     def _as_csv(self, rows: QuerySet[Any]) -> StreamingHttpResponse:
-        self.listed_names("expand", ())
+        if self.request.query_params.get("expand"):
+            detail = "expand: a CSV list has plain columns; leave this parameter out. Lines of documents are at invoice-lines/"
+            raise BillingError(ErrorCode.INVALID_INPUT, detail, field="expand")
         for parameter in sorted(PAGE_PARAMETERS.intersection(self.request.query_params)):
             detail = f"{parameter}: a CSV list always contains all rows; leave this parameter out"
             raise BillingError(ErrorCode.INVALID_INPUT, detail, field=parameter)
         name = self.request.path.rstrip("/").rsplit("/", 1)[-1]
         chunks = in_chunks(rows, asked_order(self.request, self.ordering, newest_first=self.newest_first), ROWS_AT_ONCE)
-        return csv_response(name, self.get_serializer(), chunks, lambda chunk: self.get_serializer(chunk, many=True).data)
+        return csv_response(
+            name, self.get_serializer(), chunks, lambda chunk: self.get_serializer(self.shown(chunk), many=True).data
+        )
 
 
 class ReadResource(RetrieveModelMixin, ListResource):
@@ -305,17 +335,129 @@ class ReadResource(RetrieveModelMixin, ListResource):
         return super().retrieve(request, *args, **kwargs)
 
 
+VERB_OF_ACTION = {"create": "add", "partial_update": "change", "destroy": "delete"}
+
+
 class CreateReadResource(CreateModelMixin, ReadResource):
     """Create, list and retrieve. Rows that documents may refer to cannot be changed or deleted here."""
 
     @property
     def staff_permission(self) -> str:
-        return self.permission_of({"create": "add", "destroy": "delete"}.get(self.action, "view"))
+        return self.permission_of(VERB_OF_ACTION.get(self.action, "view"))
 
     def perform_create(self, serializer: BaseSerializer[Any]) -> None:
         with transaction.atomic():
             row = serializer.save()
             use(self.client, self.receipt, row_no=row.pk)
+
+
+class ChangeResource(CreateReadResource):
+    """Create, list, retrieve and change.
+
+    PATCH is a JSON merge: members that are left out stay as they are, and null clears. A row has an `ETag`; with `If-Match` it
+    is changed only if it is still that version (else 412, 90162). Without `If-Match` the members that are sent are written in
+    any case.
+    """
+
+    versioned_actions: Sequence[str] = ("partial_update",)
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        answer = super().retrieve(request, *args, **kwargs)
+        return answer if "fields" in request.query_params else with_version(answer)
+
+    def stored_answer(self, number: int) -> Response:
+        answer = super().stored_answer(number)
+        return with_version(answer) if self.action == "partial_update" else answer
+
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change the members that are sent. The others stay as they are."""
+        with transaction.atomic():
+            row = self.locked_row()
+            number = self.perform_change(row, self.changes(row))
+            use(self.client, self.receipt, row_no=number)
+        return self.answer(number)
+
+    fixed_members: Mapping[str, Detail] = {}
+    """Members that are never changed here, with what to do instead."""
+
+    def changes(self, row: Any) -> dict[str, Any]:
+        """Return the validated values of the members that were sent."""
+        serializer = self.get_serializer(row, data=self.sent(self.get_serializer(row)), partial=True)
+        serializer.is_valid(raise_exception=True)
+        self._check_fixed(row, serializer)
+        return dict(serializer.validated_data)
+
+    def _check_fixed(self, row: Any, serializer: Any) -> None:
+        """Refuse (90161) another value of a member that never changes, by the name under which it was sent."""
+        columns = FIXED.get(row._meta.label_lower, ())
+        for name in self.request.data:
+            field = serializer.fields[name]
+            if name in self.fixed_members:
+                detail = Detail("{field}: {instead}", field=name, instead=self.fixed_members[name])
+                raise BillingError(ErrorCode.NEVER_CHANGES, detail, field=name)
+            if field.source in columns and serializer.validated_data[field.source] != getattr(row, field.source):
+                raise BillingError(ErrorCode.NEVER_CHANGES, name, field=name)
+
+    def locked_row(self) -> Any:
+        """Lock the row, and return it. Refuses (90162) one that is not the version that `If-Match` names."""
+        found = self.get_object()
+        lock_row(found)
+        row = self.get_queryset().get(pk=found.pk)
+        check_version(self.request, lambda: self.shown_alone(row))
+        return row
+
+    def shown_alone(self, row: Any) -> Any:
+        """Return what retrieving the row answers."""
+        return self.get_serializer_class()(row, context=self.get_serializer_context()).data
+
+    def perform_change(self, row: Any, values: Mapping[str, Any]) -> int:
+        """Change a locked row, and return the number of the row that the answer shows."""
+        change_row(row, values, caller=self.caller)
+        return int(row.pk)
+
+
+class RemoveResource(ChangeResource):
+    """Rows that can also be removed, as long as nothing uses them."""
+
+    versioned_actions = ("partial_update", "destroy")
+
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Remove a row that nothing uses."""
+        with transaction.atomic():
+            row = self.locked_row()
+            number = row.pk
+            self.perform_remove(row)
+            use(self.client, self.receipt, row_no=number)
+        return self.answer(None)
+
+    def perform_remove(self, row: Any) -> None:
+        """Remove a locked row."""
+        remove_row(row, caller=self.caller)
+
+
+def version_of(data: Any) -> str:
+    """Return the ETag of a row as it is shown."""
+    return f'"{hashlib.sha256(JSONRenderer().render(data)).hexdigest()[:32]}"'
+
+
+def with_version(answer: Response) -> Response:
+    """Return the answer that shows a whole row with its ETag."""
+    answer["ETag"] = version_of(answer.data)
+    return answer
+
+
+def check_version(request: Request, shown: Callable[[], Any]) -> None:
+    """Refuse (90162) a row that is not the version that `If-Match` names. `shown` returns what retrieving it answers.
+
+    A proxy that compresses answers marks their versions as weak (`W/"..."`), and callers send them back like that. They are
+    hashes of the whole row, so they mean the same.
+    """
+    wanted = request.headers.get("If-Match")
+    if wanted is None or wanted == "*":
+        return
+    versions = {one.strip().removeprefix("W/") for one in wanted.split(",")}
+    if version_of(shown()) not in versions:
+        raise BillingError(ErrorCode.CHANGED_SINCE, field="If-Match")
 
 
 def _claim(request: Request) -> Claim | None:
@@ -333,6 +475,11 @@ def _claim(request: Request) -> Claim | None:
         refused_as=ErrorCode.KEY_OF_ANOTHER_REQUEST,
         field="Idempotency-Key",
     )
+
+
+def _is_clearable(field: Field) -> bool:
+    """Whether an empty text clears a member, and null is no value of its own."""
+    return isinstance(field, (CharField, ChoiceField)) and field.allow_blank and not field.allow_null
 
 
 def _whole(number: Any) -> int | None:

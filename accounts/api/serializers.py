@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any
 
 from django.core.exceptions import ValidationError as ModelError
 from django.db import models, transaction
@@ -13,25 +13,29 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from accounts.api.fields import NO_ACCOUNT, AccountField, CountryField, OwnRowField
+from accounts.api.input_errors import named_columns
 from accounts.callers import Caller
 from accounts.models import (
     Account,
+    BillingPause,
     Contact,
     PaymentMethod,
     Plan,
     PlanCharge,
     PlanInstance,
+    PlanMinimum,
     RateSchedule,
     RateTier,
     Service,
     ServiceLocation,
 )
-from accounts.models.identities import BUYER_FIELDS
+from accounts.models.identities import BUYER_FIELDS, PAYER_FIELDS
 from accounts.models.places import EXEMPTION_FIELDS
 from accounts.models.places import CountryField as CountryColumn
+from accounts.models.rates import RateField as RateColumn
 from accounts.rates import RateTerms, TierTerms
-from accounts.rights import check_may_change
 from accounts.services.accounts import create_account
+from accounts.services.changing import add_row
 from accounts.services.plans import assign_plan
 from accounts.services.prices import add_price
 from accounts.validators import validate_currency
@@ -41,13 +45,12 @@ from billing_site.common.fields import (
     DigitsField,
     GivenSerializer,
     LongField,
+    RateNumberField,
     TrueFalseField,
     UnitsNumberField,
     rows_of,
 )
 from billing_site.errors import BillingError, ErrorCode
-
-Row = TypeVar("Row", bound=models.Model)
 
 PARTS_AT_ONCE = 500
 """Maximum number of charges of a plan, prices of a charge, and bands of a price in one call."""
@@ -55,19 +58,32 @@ PARTS_AT_ONCE = 500
 ADDRESS = ("address1", "address2", "city", "region", "postal_code", "country")
 
 
-def store(row: Row, caller: Caller) -> Row:
-    """Store a new row of master data, after its model validated it as a whole, as the admin does.
-
-    Refuses (90009) a caller who may not add such rows.
-    """
-    check_may_change(caller, "add", row._meta.label_lower)
+def store_part(row: models.Model) -> None:
+    """Store a part of a row that the caller may add."""
     row.full_clean()
     row.save()
-    return row
+
+
+class MissingMethodSerializer(serializers.Serializer):
+    method = serializers.CharField()
+    calls = serializers.IntegerField()
+    last_called_at = serializers.DateTimeField()
+
+
+class MissingMethodsSerializer(serializers.Serializer):
+    methods = MissingMethodSerializer(many=True)
+
+
+USER_ID_FIELDS = ("user_id", "userid")
+"""Aria's other names of an account's own id. An account has one such id here, `client_acct_id`."""
+
+
+ACCOUNT_COLUMNS = {"acct_no": "pk", "account_no": "pk", **dict.fromkeys(("client_acct_id", *USER_ID_FIELDS), "client_acct_id")}
+"""The column of each name of an account."""
 
 
 class AccountArguments(GivenSerializer):
-    """An account by number or by the client's own id. If both are sent, the number counts. Calls that have the field
+    """An account by number, by the client's own id, or by both, if they are of the same account. Calls that have the field
     `account_no` accept the number under this name too."""
 
     acct_no = LongField(no_such=NO_ACCOUNT, required=False)
@@ -76,7 +92,7 @@ class AccountArguments(GivenSerializer):
     needs_account = True
 
     def to_internal_value(self, data: Any) -> Any:
-        others = [name for name in ("client_acct_id", "account_no") if name in self.fields]
+        others = [name for name in ("client_acct_id", "account_no", *USER_ID_FIELDS) if name in self.fields]
         named = isinstance(data, Mapping) and any(data.get(name) for name in others)
         self.fields["acct_no"].required = self.needs_account and not named
         return super().to_internal_value(data)
@@ -90,11 +106,12 @@ class RowSerializer(serializers.ModelSerializer):
         models.DateField: DayField,
         models.DecimalField: DigitsField,
         UnitsField: UnitsNumberField,
+        RateColumn: RateNumberField,
     }
 
     def create(self, validated_data: Mapping[str, Any]) -> Any:
         model: type[models.Model] = self.Meta.model
-        return store(model(**validated_data), self.caller)
+        return add_row(model(**validated_data), caller=self.caller)
 
     @property
     def caller(self) -> Caller:
@@ -110,8 +127,27 @@ class ClientRowSerializer(RowSerializer):
         return super().create({**validated_data, "client": self.context["request"].auth.client})
 
 
+class PauseSerializer(serializers.ModelSerializer):
+    """Days that are not charged. Without a last day the pause goes on."""
+
+    class Meta:
+        model = BillingPause
+        fields = ("first_day", "last_day", "by_status")
+        read_only_fields = fields
+
+
+class PauseArguments(serializers.Serializer):
+    first_day = DayField()
+    last_day = DayField(required=False, allow_null=True)
+
+
+class ResumeArguments(serializers.Serializer):
+    first_day = DayField()
+
+
 class AccountSerializer(RowSerializer):
     acct_no = LongField(source="pk", read_only=True)
+    pauses = PauseSerializer(many=True, read_only=True)
 
     class Meta:
         model = Account
@@ -127,8 +163,11 @@ class AccountSerializer(RowSerializer):
             "bill_day",
             *EXEMPTION_FIELDS,
             *BUYER_FIELDS,
+            "tags",
+            "note",
             "next_bill_date",
             "last_bill_date",
+            "pauses",
             "created_at",
         )
 
@@ -149,6 +188,7 @@ class ContactSerializer(RowSerializer):
             "name",
             "company",
             "email",
+            "copy_of_statements",
             "phone",
             *ADDRESS,
             *EXEMPTION_FIELDS,
@@ -161,7 +201,9 @@ class PaymentMethodSerializer(RowSerializer):
 
     class Meta:
         model = PaymentMethod
-        fields = ("id", "acct_no", "type", "token", "label")
+        fields = ("id", "acct_no", "type", "token", "label", *PAYER_FIELDS, "is_default", "is_disabled")
+        # The service lets only one be the default.
+        validators: list[object] = []
 
 
 class ServiceLocationSerializer(ClientRowSerializer):
@@ -175,7 +217,21 @@ class ServiceSerializer(ClientRowSerializer):
 
     class Meta:
         model = Service
-        fields = ("id", "client_service_id", "name", "gl_code", "tax_category", "tax_inclusive", "location")
+        fields = (
+            "id",
+            "client_service_id",
+            "name",
+            "gl_code",
+            "tax_category",
+            "tax_inclusive",
+            "location",
+            "unit_code",
+            "price_units",
+            "item_number",
+            "buyer_item_number",
+            "classifications",
+            "origin_country",
+        )
 
 
 class TierSerializer(RowSerializer):
@@ -199,6 +255,7 @@ class RateSerializer(RowSerializer):
             "id",
             "currency",
             "model",
+            "band_edge",
             "rate_per_unit",
             "tiers",
             "minimum_amount",
@@ -235,25 +292,28 @@ def naming(path: str) -> Iterator[None]:
     except BillingError as error:
         raise error.within(path) from error
     except ModelError as error:
-        raise ModelError({path: error.messages}) from error
+        raise named_columns(error, path) from error
 
 
 class PlanChargeSerializer(RowSerializer):
     """A charge with its list prices: `rates`, or just `rate_per_unit` for a single rate in the plan's `currency`."""
 
     service = OwnRowField(queryset=Service.objects)
-    rate_per_unit = DigitsField(
-        max_digits=20,
-        decimal_places=10,
-        min_value=Decimal(0),
-        required=False,
-        write_only=True,
-    )
+    rate_per_unit = RateNumberField(min_value=Decimal(0), required=False, write_only=True)
     rates = rows_of(RateSerializer(), most=PARTS_AT_ONCE, required=False, source="list_rates")
 
     class Meta:
         model = PlanCharge
-        fields = ("id", "service", "line_type", "rate_per_unit", "rates")
+        fields = (
+            "id",
+            "service",
+            "line_type",
+            "billing_interval",
+            "record_increment",
+            "record_minimum",
+            "rate_per_unit",
+            "rates",
+        )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "rate_per_unit" not in attrs and not attrs.get("list_rates"):
@@ -261,25 +321,53 @@ class PlanChargeSerializer(RowSerializer):
         return attrs
 
 
-class PlanSerializer(ClientRowSerializer):
-    """`currency` applies to rates that name no currency."""
+CHARGE_FIELDS = ("service", "line_type", "billing_interval", "record_increment", "record_minimum")
 
+
+class PlanMinimumSerializer(RowSerializer):
+    service = OwnRowField(queryset=Service.objects, required=False, allow_null=True)
+
+    class Meta:
+        model = PlanMinimum
+        fields = ("currency", "amount", "service")
+
+
+class PlanSerializer(ClientRowSerializer):
+    """`currency` applies to rates that name no currency, and to `minimum_amount`, the minimum of all charges of the plan.
+    `minimums` are the minimums in several currencies."""
+
+    minimum_amount = DigitsField(max_digits=15, decimal_places=4, min_value=Decimal(0), required=False, write_only=True)
+    minimums = rows_of(PlanMinimumSerializer(), most=PARTS_AT_ONCE, required=False)
     currency = serializers.CharField(write_only=True, required=False, validators=[validate_currency])
     charges = rows_of(PlanChargeSerializer(), most=PARTS_AT_ONCE)
 
     class Meta:
         model = Plan
-        fields = ("id", "client_plan_id", "name", "currency", "billing_interval", "term_months", "charges")
+        fields = (
+            "id",
+            "client_plan_id",
+            "name",
+            "currency",
+            "billing_interval",
+            "term_months",
+            "trial_length",
+            "trial_unit",
+            "minimum_amount",
+            "minimums",
+            "charges",
+        )
 
     @transaction.atomic
     def create(self, validated_data: Mapping[str, Any]) -> Any:
         """Create a plan with its charges and prices, all or nothing."""
         currency = validated_data.get("currency")
-        plan = super().create({name: value for name, value in validated_data.items() if name not in ("charges", "currency")})
+        parts = ("charges", "currency", "minimum_amount", "minimums")
+        plan = super().create({name: value for name, value in validated_data.items() if name not in parts})
+        self._add_minimums(plan, validated_data)
         for place, values in enumerate(validated_data["charges"]):
-            charge = PlanCharge(plan=plan, **{name: values[name] for name in ("service", "line_type") if name in values})
-            charge.full_clean()
-            charge.save()
+            charge = PlanCharge(plan=plan, **{name: values[name] for name in CHARGE_FIELDS if name in values})
+            with naming(f"charges[{place}]"):
+                store_part(charge)
             if "rate_per_unit" in values:
                 with naming(f"charges[{place}]"):
                     add_price(charge, terms_of({"rate_per_unit": values["rate_per_unit"]}, currency), caller=self.caller)
@@ -288,9 +376,19 @@ class PlanSerializer(ClientRowSerializer):
                     add_price(charge, terms_of(price, currency), caller=self.caller)
         return Plan.objects.prefetch_related(*PLAN_PARTS).get(pk=plan.pk)
 
+    def _add_minimums(self, plan: Plan, values: Mapping[str, Any]) -> None:
+        if "minimum_amount" in values:
+            if values.get("currency") is None:
+                raise BillingError(ErrorCode.MISSING_PARAMETER, field="currency")
+            store_part(PlanMinimum(plan=plan, currency=values["currency"], amount=values["minimum_amount"]))
+        for place, minimum in enumerate(values.get("minimums", [])):
+            with naming(f"minimums[{place}]"):
+                store_part(PlanMinimum(plan=plan, **minimum))
+
 
 PLAN_PARTS = (
     "charges",
+    "minimums",
     Prefetch("charges__rates", RateSchedule.objects.filter(plan_instance=None).prefetch_related("tiers"), "list_rates"),
 )
 
@@ -326,6 +424,8 @@ class PriceSerializer(RateSerializer):
 
 
 class PlanInstanceSerializer(RowSerializer):
+    """A plan of a customer. Without `trial_end` it has the trial of its plan; with `null` it has none."""
+
     acct_no = AccountField(source="account", queryset=Account.objects)
     plan = OwnRowField(queryset=Plan.objects)
     billed_through = DayField(required=False, allow_null=True)
@@ -341,6 +441,7 @@ class PlanInstanceSerializer(RowSerializer):
             "units",
             "start_date",
             "end_date",
+            "trial_end",
             "billed_through",
             "taken_off_on",
             "po_num",

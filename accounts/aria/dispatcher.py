@@ -7,15 +7,18 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.viewsets import ViewSetMixin
 
-from accounts.aria.method_calls import envelope, rendered, sent_parameters
+from accounts.aria.method_calls import envelope, note_missing_method, rendered, sent_parameters
 from accounts.aria.parsers import scalar
 from accounts.aria.renderers import FORMATS
 from accounts.call_log import call_of
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 
 UNNAMED_FORMAT = "wddx"
 """The format for callers that name none."""
 
+
+SESSION_METHODS = ("set_session", "set_session_m", "set_session_auth_m", "validate_session_m", "kill_session_m")
+"""Calls that open or use a session. Each call carries its credentials instead."""
 
 Views = Mapping[str, Callable[[HttpRequest], HttpResponse]]
 
@@ -37,6 +40,10 @@ def _dispatch(views: Views, request: HttpRequest) -> HttpResponse:
         if name in (None, ""):
             raise BillingError(ErrorCode.MISSING_PARAMETER, field="rest_call")
         if not isinstance(name, str) or name not in views:
+            note_missing_method(request, str(name))
+            if name in SESSION_METHODS:
+                detail = Detail("rest_call {name}: not supported here; send client_no and auth_key with each call", name=name)
+                raise BillingError(ErrorCode.INVALID_INPUT, detail, field="rest_call")
             raise BillingError(ErrorCode.API_NOT_FOUND, f"rest_call {name}"[:100], field="rest_call")
         return views[name](request)
     except BillingError as error:

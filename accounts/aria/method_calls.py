@@ -2,7 +2,7 @@
 is always 200.
 
 Errors are reported in this order: unreadable body (1012); malformed credentials (1016, 1012) or wrong credentials (1004), so
-that strangers learn nothing else; unsupported or unknown arguments (90046, 1016); missing parameters, all of them (1010); the
+that strangers learn nothing else; unsupported or unknown arguments (1016); missing parameters, all of them (1010); the
 first wrong value; then the service's refusals. Once the client is known, a refused input writes one event; services record
 their own refusals.
 """
@@ -10,12 +10,14 @@ their own refusals.
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import wraps
 from typing import Any, NamedTuple
 
 from django.core.exceptions import RequestDataTooBig
-from django.db import Error
+from django.core.exceptions import ValidationError as ModelError
+from django.db import Error, transaction
 from django.http import HttpRequest, HttpResponse
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -25,23 +27,24 @@ from rest_framework.request import Request
 
 from accounts.api.fields import NO_CLIENT
 from accounts.api.input_errors import refusal_of, wrong_inputs
-from accounts.aria.parsers import Parameters, nested, parameters
+from accounts.aria.parsers import Parameters, nested, parameters, scalar
 from accounts.aria.renderers import FORMATS, as_json
 from accounts.authentication import authenticated_key, check_may_write
 from accounts.call_log import call_of
 from accounts.callers import Caller
 from accounts.models import ApiKey, Client, Receipt
-from accounts.receipts import Claim, ReceiptRefused, claim_for, claim_of, once
+from accounts.receipts import Claim, ReceiptRefused, claim_for, claim_of, once, use_with_answer
 from accounts.rights import Right, check_may
 from accounts.trail import pending_act_of, record_acts, refusal
 from billing_site.common.database_errors import refusal_of as refusal_of_database
 from billing_site.common.fields import LongField, rows_of
-from billing_site.common.json_bodies import unreadable_body
+from billing_site.common.json_bodies import too_large_body
 from billing_site.common.members import check_members
-from billing_site.errors import BillingError, ErrorCode, PendingAct
+from billing_site.errors import BillingError, Detail, ErrorCode, PendingAct
 
 logger = logging.getLogger(__name__)
 
+CREDENTIALS = ("client_no", "auth_key")
 TRANSPORT = ("rest_call", "output_format")
 """Parameters of every call that the dispatcher reads."""
 
@@ -102,7 +105,7 @@ class Method(NamedTuple):
 
     `writes` tells from the arguments whether the call writes, which needs `right`. `work` returns what it created or changed,
     and `answer` turns that into output fields. `resume` finishes an interrupted call and returns what `work` would have
-    returned.
+    returned. With `is_one_transaction` work and answer are stored together, so that no call is interrupted between them.
     """
 
     name: str
@@ -116,6 +119,7 @@ class Method(NamedTuple):
     right: Right | None = None
     names: Mapping[str, str] = {}
     """The call's names of fields that services name differently."""
+    is_one_transaction: bool = False
 
     @property
     def taken(self) -> type[serializers.Serializer]:
@@ -145,6 +149,7 @@ def method_call(
     answer: Callable[[Call, Any], Answer] = as_it_is,
     right: Right | None = None,
     names: Mapping[str, str] | None = None,
+    is_one_transaction: bool = False,
 ) -> Callable[[Callable[[Any, Call], Any]], Callable[[Any, Request], HttpResponse]]:
     """Turn a viewset's method into a method call of the same name. It gets a `Call`. Its result goes through `answer`, if set.
 
@@ -153,7 +158,19 @@ def method_call(
     """
 
     def decorate(work: Callable[[Any, Call], Any]) -> Callable[[Any, Request], HttpResponse]:
-        method = Method(work.__name__, arguments, outputs, refused_act, work, answer, writes, resume, right, names or {})
+        method = Method(
+            work.__name__,
+            arguments,
+            outputs,
+            refused_act,
+            work,
+            answer,
+            writes,
+            resume,
+            right,
+            names or {},
+            is_one_transaction,
+        )
 
         @action(
             detail=False,
@@ -187,7 +204,7 @@ def sent_parameters(request: HttpRequest) -> Parameters:
         try:
             request.sent_parameters = parameters(request.META.get("QUERY_STRING", ""), request.body)  # type: ignore[attr-defined]
         except RequestDataTooBig as error:
-            raise unreadable_body() from error
+            raise too_large_body() from error
     return request.sent_parameters  # type: ignore[attr-defined, no-any-return]
 
 
@@ -221,7 +238,7 @@ def _answer(view: Any, method: Method, request: HttpRequest) -> Answer:
         text = once(
             call.client,
             call.caller.receipt,
-            lambda: _done(method, call, lambda: method.work(view, call)),
+            lambda: _worked(method, call, lambda: method.work(view, call)),
             lambda receipt: _done(method, call, lambda: _resumed(method, call.under(receipt), receipt)),
             lambda: check_may(call.caller, method.right) if method.right is not None else None,
         )
@@ -239,6 +256,15 @@ def _answer(view: Any, method: Method, request: HttpRequest) -> Answer:
         return envelope(BillingError(ErrorCode.UNEXPECTED), method.outputs)
 
 
+def _worked(method: Method, call: Call, work: Callable[[], Any]) -> str:
+    if not method.is_one_transaction:
+        return _done(method, call, work)
+    with transaction.atomic():
+        text = _done(method, call, work)
+        use_with_answer(call.client, call.caller.receipt, text)
+    return text
+
+
 def _resumed(method: Method, call: Call, receipt: Receipt) -> Any:
     pending = pending_act_of(call.caller.receipt)
     if pending is not None:
@@ -249,14 +275,26 @@ def _resumed(method: Method, call: Call, receipt: Receipt) -> Any:
 def _done(method: Method, call: Call, work: Callable[[], Any]) -> str:
     """Return the answer of an act, or the answer that it is pending approval. Both are stored and replayed.
 
-    Refusals are renamed to the call's field names. Input errors have these names already.
+    Refusals are renamed to the call's field names. Input errors have these names already. A value that a model refuses is an
+    input error too, and has an event.
     """
     try:
         return _answered(method, method.answer(call, work()))
     except PendingAct as pending:
         return as_json(envelope(pending, method.outputs))
+    except ModelError as invalid:
+        error = refusal_of(wrong_inputs(_renamed(invalid, method.names)))
+        record_acts(call.client, call.caller, [refusal(method.refused_act, error)])
+        raise error from invalid
     except BillingError as error:
         raise error.renamed(method.names) from None
+
+
+def _renamed(error: ModelError, names: Mapping[str, str]) -> ModelError:
+    """Return a model's refusals under the names that the call has for the columns."""
+    if not hasattr(error, "error_dict"):
+        return error
+    return ModelError({names.get(name, name): rows for name, rows in error.error_dict.items()})
 
 
 def _answered(method: Method, output: Answer) -> str:
@@ -285,11 +323,11 @@ def _read_call(method: Method, request: HttpRequest) -> Call:
 
 
 def _wrong_argument(method: Method, sent: Mapping[str, Any]) -> BillingError | None:
-    """Return an error for an argument that would be ignored: unsupported (90046) or unknown (1016)."""
+    """Return an error (1016) for an argument that would be ignored: unsupported or unknown."""
     unsupported = getattr(method.arguments, "unsupported", ())
     named = [name for name, value in sent.items() if name.partition("[")[0] in unsupported and value != []]
     if named:
-        return BillingError(ErrorCode.NOT_SUPPORTED, ", ".join(named), field=", ".join(named))
+        return not_supported(", ".join(named))
     if sent.get("rest_call", method.name) != method.name:
         return BillingError(ErrorCode.INVALID_INPUT, f"rest_call: this address accepts only {method.name}", field="rest_call")
     accepted = (*TRANSPORT, *unsupported, *getattr(method.arguments, "without_effect", ()))
@@ -301,10 +339,27 @@ def _wrong_argument(method: Method, sent: Mapping[str, Any]) -> BillingError | N
     return None
 
 
+def not_supported(names: str) -> BillingError:
+    """Return the refusal of an argument of Aria's, or of several, that this product has nothing for."""
+    detail = Detail("{names}: not supported here; leave it out", names=names)
+    return BillingError(ErrorCode.INVALID_INPUT, detail, field=names)
+
+
 def _wrong_value(serializer: serializers.Serializer, sender: serializers.Serializer) -> BillingError | None:
     if serializer.is_valid() and not sender.errors:
-        return None
+        return _reversed_span(serializer.validated_data)
     return refusal_of(wrong_inputs(serializers.ValidationError({**serializer.errors, **sender.errors})))
+
+
+def _reversed_span(arguments: Arguments) -> BillingError | None:
+    """Return an error (1016) for a span of days, `start...` to `end...`, that ends before it begins: it would find nothing."""
+    for name, first in arguments.items():
+        end = name.replace("start", "end")
+        last = arguments.get(end)
+        if end != name and first is not None and last is not None and first > last:
+            detail = Detail("{field}: {first} is after {end}, {last}", field=name, first=first, end=end, last=last)
+            return BillingError(ErrorCode.INVALID_INPUT, detail, field=name)
+    return None
 
 
 def _claim(method: Method, arguments: Arguments) -> Claim | None:
@@ -322,6 +377,14 @@ def arrays_of(*parts: serializers.Serializer) -> dict[str, list[str]]:
         for name, field in fields.items()
         if isinstance(field, serializers.ListSerializer) and isinstance(field.child, serializers.Serializer)
     }
+
+
+def note_missing_method(request: HttpRequest, method: str) -> None:
+    """Note in the call log which method was asked for, and by which client, if the credentials are right."""
+    pairs = sent_parameters(request)
+    call_of(request).method = method
+    with suppress(BillingError):
+        _key({name: value for name in CREDENTIALS if (value := scalar(pairs, name)) is not None}, request)
 
 
 def _key(sent: Mapping[str, Any], request: HttpRequest) -> ApiKey:

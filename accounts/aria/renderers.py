@@ -22,7 +22,7 @@ def _plain(value: Any) -> Any:
 
 def as_xml(answer: Mapping[str, Any]) -> str:
     """Return our XML format; Aria documents none. `<response>` has one element per field, `<item>` per row, empty elements
-    for null."""
+    for null. An empty list is null."""
     fields = "".join(_xml(name, value) for name, value in answer.items())
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<response>{fields}</response>'
 

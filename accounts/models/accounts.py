@@ -1,9 +1,11 @@
 """Accounts with their contacts, payment methods and plan instances."""
 
 from decimal import Decimal
+from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -12,12 +14,16 @@ from accounts.kinds import AccountStatus, ContactRole, PaymentMethodType
 from accounts.models.catalogue import Plan
 from accounts.models.clients import Address, Client
 from accounts.models.history import MasterDataHistory
-from accounts.models.identities import BuyerModel
+from accounts.models.identities import BuyerModel, CardDigitsField, IbanField, MandateField
+from accounts.models.pauses import AccountQuerySet, follow_status
 from accounts.models.places import ExemptionModel
+from accounts.models.tags import TagsField
 from accounts.validators import validate_billing_day, validate_currency, validate_no_card_number
 from billing_site.common.currencies import Currency, currency_of
 from billing_site.common.exact_decimals import MOST_UNITS_VALIDATOR, UnitsField
 from billing_site.common.languages import Language
+from billing_site.common.limits import COMMENTS_LENGTH
+from billing_site.common.prefixes import Folded
 
 
 class Account(BuyerModel, ExemptionModel):
@@ -81,13 +87,26 @@ class Account(BuyerModel, ExemptionModel):
             "Number of changes to what the account is billed for. An invoice that was planned before a change is not recorded."
         ),
     )
+    tags = TagsField(
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Groups of customers of your own, separated by commas: reseller, press."),
+    )
+    note = models.TextField(
+        max_length=COMMENTS_LENGTH, blank=True, default="", db_default="", help_text=_("For staff. Customers never see it.")
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     history = MasterDataHistory(
         not_kept=("next_bill_date", "last_bill_date", "arrears_due_from", "orders_due", "billing_version")
     )
 
+    objects = AccountQuerySet.as_manager()
+
     class Meta:
         ordering = ["id"]
+        permissions = [("handle_personal_data", "Can export and erase personal data of customers")]
         constraints = [
             models.UniqueConstraint(fields=["client", "client_acct_id"], name="one_account_per_client_id"),
             models.CheckConstraint(condition=Q(bill_day__isnull=True) | Q(bill_day__range=(1, 31)), name="account_bill_day"),
@@ -98,11 +117,32 @@ class Account(BuyerModel, ExemptionModel):
                 name="account_exemption_ends_after_start",
             ),
         ]
-        # A billing run selects the due accounts of a client.
-        indexes = [models.Index(fields=["client", "next_bill_date"], name="account_due")]
+        indexes = [
+            # A billing run selects the due accounts of a client. A list sorts by the day, and has its number for equal days.
+            models.Index(fields=["client", "next_bill_date", "id"], name="account_due_by_number"),
+            # A list in the order of the numbers.
+            models.Index(fields=["client", "id"], name="accounts_of_client"),
+            # The search.
+            models.Index("client", Folded("client_acct_id"), name="account_ids_begin"),
+            models.Index(Folded("tax_id"), condition=~Q(tax_id=""), name="account_tax_ids_begin"),
+            models.Index(fields=["client", "tags"], condition=~Q(tags=""), name="account_tags"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.client_acct_id} ({self.pk})"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the account. A change of its status begins or ends a pause of billing."""
+        written = kwargs.get("update_fields")
+        if self._state.adding or (written is not None and "status" not in written):
+            super().save(*args, **kwargs)
+            return
+        with transaction.atomic():
+            before = dict(Account.objects.filter(pk=self.pk).values_list("pk", "status"))
+            super().save(*args, **kwargs)
+            if before.get(self.pk) != self.status:
+                follow_status(Account, before)
+                self.refresh_from_db(fields=["billing_version"])
 
     @property
     def billing_currency(self) -> Currency:
@@ -121,11 +161,20 @@ class Contact(BuyerModel, ExemptionModel, Address):
     name = models.CharField(max_length=200)
     company = models.CharField(max_length=200, blank=True)
     email = models.EmailField(blank=True)
+    copy_of_statements = models.BooleanField(
+        default=False, db_default=False, help_text=_("This contact gets a copy of each statement of the account by e-mail.")
+    )
     phone = models.CharField(max_length=30, blank=True)
     history = MasterDataHistory()
 
     class Meta:
         ordering = ["account", "contact_no"]
+        # The search, and customers who seem to be there already.
+        indexes = [
+            models.Index(Folded("name"), name="contact_names_begin"),
+            models.Index(Folded("company"), condition=~Q(company=""), name="contact_companies_begin"),
+            models.Index(Folded("email"), condition=~Q(email=""), name="contact_emails_begin"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["account", "contact_no"], name="one_contact_per_number"),
             models.CheckConstraint(
@@ -147,13 +196,80 @@ class PaymentMethod(models.Model):
     type = models.CharField(max_length=20, choices=PaymentMethodType)
     token = models.CharField(max_length=200, blank=True, validators=[validate_no_card_number])
     label = models.CharField(max_length=100, blank=True, help_text=_("Name shown to staff, such as 'Visa ending 4242'."))
+    is_default = models.BooleanField(
+        _("collected by this one"),
+        default=False,
+        db_default=False,
+        help_text=_("Collections use it. If no payment method of the account is chosen, they use the one that was added last."),
+    )
+    is_disabled = models.BooleanField(
+        _("disabled"), default=False, db_default=False, help_text=_("No collection uses it any more. It stays in the history.")
+    )
+    mandate_reference = MandateField(
+        max_length=35,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Reference of the mandate by which you debit the customer's bank account. Documents name it."),
+    )
+    debited_account = IbanField(
+        max_length=50,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("IBAN of the customer's bank account that the mandate is for. PDFs name its last digits only."),
+    )
+    card_digits = CardDigitsField(
+        max_length=6,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Last 4 to 6 digits of the card number. Documents name them."),
+    )
+    card_network = models.CharField(
+        max_length=30,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Network of the card, such as VISA."),
+        validators=[validate_no_card_number],
+    )
+    card_holder = models.CharField(max_length=100, blank=True, default="", db_default="", validators=[validate_no_card_number])
     history = MasterDataHistory(not_kept=("token",))
 
     class Meta:
         ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account"],
+                condition=Q(is_default=True),
+                name="one_default_payment_method",
+                violation_error_message=_("Collections use another payment method of the account."),
+            ),
+            models.CheckConstraint(
+                condition=Q(is_default=False) | Q(is_disabled=False),
+                name="no_disabled_default_payment_method",
+                violation_error_message=_("Collections use this payment method, so it cannot be disabled."),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.label or self.get_type_display()
+
+    def clean(self) -> None:
+        """Refuse parts of a mandate or card that documents could not name alone, or that are of another type."""
+        super().clean()
+        for type, needed, others in (
+            (PaymentMethodType.BANK_TRANSFER, ("mandate_reference", "debited_account"), ()),
+            (PaymentMethodType.CARD, ("card_digits", "card_network"), ("card_holder",)),
+        ):
+            given = [name for name in (*needed, *others) if getattr(self, name)]
+            if given and self.type != type:
+                text = _("Only a payment method of the type %(type)s has this.")
+                raise ValidationError(dict.fromkeys(given, ValidationError(text, params={"type": type.label})))
+            missing = [name for name in needed if not getattr(self, name)]
+            if given and missing:
+                raise ValidationError(dict.fromkeys(missing, _("Give this too: documents name both.")))
 
 
 class PlanInstance(models.Model):
@@ -165,6 +281,12 @@ class PlanInstance(models.Model):
     start_date = models.DateField(validators=[validate_billing_day], help_text=_("First charged day."))
     end_date = models.DateField(
         null=True, blank=True, validators=[validate_billing_day], help_text=_("Last charged day. Empty: no end.")
+    )
+    trial_end = models.DateField(
+        null=True,
+        blank=True,
+        validators=[validate_billing_day],
+        help_text=_("Last day of the free trial. The plan is charged from the next day. Empty: no trial."),
     )
     billed_through = models.DateField(
         null=True, blank=True, editable=False, help_text=_("Last day that an approved invoice covers.")
@@ -219,11 +341,15 @@ class PlanInstance(models.Model):
 
     class Meta:
         ordering = ["id"]
+        indexes = [models.Index(Folded("po_num"), condition=~Q(po_num=""), name="plan_po_nums_begin")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(end_date__isnull=True) | Q(end_date__gte=F("start_date")), name="plan_instance_ends_after_start"
             ),
             models.CheckConstraint(condition=Q(units__gte=0), name="plan_instance_units"),
+            models.CheckConstraint(
+                condition=Q(trial_end__isnull=True) | Q(trial_end__gte=F("start_date")), name="a_trial_ends_after_the_start"
+            ),
             models.CheckConstraint(
                 condition=Q(credited_from__isnull=True) | Q(end_date__isnull=False, credited_from__gt=F("end_date")),
                 name="unused_days_are_after_the_end",
@@ -232,3 +358,9 @@ class PlanInstance(models.Model):
 
     def __str__(self) -> str:
         return gettext("%(plan)s of account %(number)s") % {"plan": self.plan, "number": self.account_id}
+
+    def clean(self) -> None:
+        """Refuse an end before the start. The database refuses it too, but names no field."""
+        super().clean()
+        if self.start_date and self.end_date and self.end_date < self.start_date:
+            raise ValidationError({"end_date": _("The last charged day is before the first one.")})

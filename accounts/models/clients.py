@@ -3,13 +3,14 @@
 from datetime import timedelta
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from accounts.kinds import FourEyes, GuardedAct, MissingTaxData, TaxRounding
+from accounts.kinds import CreditTo, EInvoiceFormat, EInvoiceProfile, FourEyes, GuardedAct, MissingTaxData, TaxRounding
 from accounts.models.history import MasterDataHistory
-from accounts.models.identities import SellerModel
+from accounts.models.identities import ExchangeRatesField, SellerModel
 from accounts.models.places import COUNTRY_HELP, REGION_HELP, ChoiceField, CountryField, PlaceModel
 from accounts.tax_categories import COMMON
 from accounts.validators import (
@@ -17,6 +18,7 @@ from accounts.validators import (
     validate_currency,
     validate_guarded_acts,
     validate_networks,
+    validate_role_names,
     validate_significant_digits,
     validate_tax_categories,
     validate_time_zone,
@@ -134,6 +136,17 @@ class Client(RunLimits, SellerModel, Address):
         validators=[validate_guarded_acts],
         help_text=_("Acts that need four eyes. A selected act is pending until another person approves it."),
     )
+    second_factor_roles = models.CharField(
+        max_length=500,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_role_names],
+        help_text=_(
+            "Roles that need a second factor to sign in: an authenticator app or a passkey. Superusers need one too, if any "
+            "role does."
+        ),
+    )
     flag_first = models.BooleanField(default=True, help_text=_("The approval queue flags an account's first invoice."))
     flag_change_percent = models.DecimalField(
         max_digits=7,
@@ -222,6 +235,23 @@ class Client(RunLimits, SellerModel, Address):
             "its due date follows from its own payment terms."
         ),
     )
+    credit_to = ChoiceField(
+        max_length=20,
+        choices=CreditTo,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_(
+            "Where payments go that a credit memo, void or rebill frees, if the act does not say it. Empty: they pay the "
+            "oldest open invoices, and after a void they are kept as credit."
+        ),
+    )
+    closed_through = models.DateField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("Last day of the closed periods. Nothing is dated, numbered or changed up to it."),
+    )
     carry_unlisted_lines = models.BooleanField(
         default=False,
         help_text=_(
@@ -242,6 +272,43 @@ class Client(RunLimits, SellerModel, Address):
     )
     attach_pdf = models.BooleanField(
         default=False, db_default=False, help_text=_("The e-mail of a statement has the document's PDF attached.")
+    )
+    e_invoice = models.CharField(
+        max_length=10,
+        choices=EInvoiceFormat,
+        default=EInvoiceFormat.NONE,
+        db_default=EInvoiceFormat.NONE,
+        help_text=_(
+            "Each issued document also gets an electronic invoice (EN 16931). A document that cannot be a valid one is refused "
+            "before it is issued."
+        ),
+    )
+    e_invoice_profile = models.CharField(
+        max_length=10,
+        choices=EInvoiceProfile,
+        default=EInvoiceProfile.EN16931,
+        db_default=EInvoiceProfile.EN16931,
+        help_text=_("Rules that electronic invoices keep besides those of the standard. XRechnung and Peppol need UBL."),
+    )
+    tax_currency = models.CharField(
+        max_length=3,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_currency],
+        help_text=_(
+            "Currency of your VAT accounts. A document in another currency names its VAT in this currency too. Empty: none."
+        ),
+    )
+    tax_currency_rates = ExchangeRatesField(
+        max_length=500,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_(
+            "What 1 unit of a document's currency is in the VAT currency: EUR 11.4523, USD 10.1. Kept on each document when it "
+            "is made."
+        ),
     )
     reply_to = models.EmailField(
         blank=True,
@@ -268,6 +335,39 @@ class Client(RunLimits, SellerModel, Address):
         default=False,
         help_text=_("A failed call also uses up its client_receipt_id (NEVER_ALLOW_USED_RECEIPT_ID)."),
     )
+    keep_documents_years = models.PositiveSmallIntegerField(
+        default=10,
+        db_default=10,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text=_(
+            "Number of years for which documents are kept by law, from the end of the year of their date. Then the personal "
+            "data of erased customers is blanked on them."
+        ),
+    )
+    keep_calls_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("Number of days for which the log of API calls is kept. Empty: the setting CALL_LOG_DAYS of the server."),
+    )
+    keep_mails_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("Number of days after which e-mail addresses are blanked in the log of sent statements. Empty: never."),
+    )
+    keep_event_data_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("Number of days after which personal data is blanked in the events of customers. Empty: never."),
+    )
+    keep_accesses_days = models.PositiveIntegerField(
+        default=730,
+        db_default=730,
+        validators=[MinValueValidator(1)],
+        help_text=_("Number of days for which the log of who has seen personal data is kept."),
+    )
     staff = models.ManyToManyField(
         settings.AUTH_USER_MODEL,
         blank=True,
@@ -285,6 +385,11 @@ class Client(RunLimits, SellerModel, Address):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.pk})"
+
+    def clean(self) -> None:
+        super().clean()
+        if self.e_invoice == EInvoiceFormat.FACTUR_X and self.e_invoice_profile != EInvoiceProfile.EN16931:
+            raise ValidationError({"e_invoice_profile": _("Factur-X has the profile EN 16931. Choose UBL for the others.")})
 
 
 class CollectionThreshold(models.Model):
@@ -327,6 +432,11 @@ class ApiKey(models.Model):
         default=False, help_text=_("This key may load and remove usage, order one-time charges and redeem coupons.")
     )
     may_give_credits = models.BooleanField(default=False, help_text=_("This key may add and end service credits."))
+    may_change_settings = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text=_("This key may change the client's settings, schedules, webhooks, e-mail texts and approval rules."),
+    )
     read_only = models.BooleanField(default=False, help_text=_("This key may only read and preview."))
     allowed_addresses = models.CharField(
         max_length=1000,

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.kinds import TaxExemption
 from accounts.validators import validate_country
-from billing_site.common.places import country_code, region_code
+from billing_site.common.places import REGIONS, country_code, is_region, region_code
 
 
 class CountryField(models.CharField):
@@ -35,12 +35,20 @@ class CountryField(models.CharField):
         return super().formfield(**{"max_length": self.LONGEST_NAME, **options})
 
 
+def no_region(country: str, region: str) -> ValidationError:
+    """Return what is wrong with a region that its country does not have."""
+    text = _("%(country)s has no region %(region)s. Give its code or its name: %(code)s or %(name)s.")
+    code, name = next(iter(REGIONS[country].items()))
+    return ValidationError(text, params={"country": country, "region": region, "code": code, "name": name})
+
+
 def _code_or_text(value: Any) -> Any:
     return (country_code(value) or value.strip()) if isinstance(value, str) else value
 
 
 class PlaceModel(models.Model):
-    """Stores a region by its code, if its country has codes."""
+    """Stores a region by its code, if its country has codes. Then an unknown one is refused: no tax rate could ever match it.
+    One that was stored before stays as it is."""
 
     class Meta:
         abstract = True
@@ -49,6 +57,14 @@ class PlaceModel(models.Model):
         super().clean()
         place: Any = self
         place.region = region_code(place.country or "", place.region or "")
+        if not is_region(place.country or "", place.region) and not self._is_stored():
+            raise ValidationError({"region": no_region(place.country, place.region)})
+
+    def _is_stored(self) -> bool:
+        """Whether the row is stored with this country and region."""
+        place: Any = self
+        rows: models.QuerySet[Any] = place._meta.default_manager.all()
+        return self.pk is not None and rows.filter(pk=self.pk, country=place.country, region=place.region).exists()
 
 
 class ChoiceField(models.CharField):

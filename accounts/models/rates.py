@@ -1,20 +1,22 @@
 """Prices of charges: rate schedules and their bands."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.kinds import BANDED_MODELS, RateModel
+from accounts.kinds import BANDED_MODELS, BandEdge, RateModel
 from accounts.models.accounts import PlanInstance
 from accounts.models.catalogue import PlanCharge
 from accounts.models.history import MasterDataHistory
 from accounts.validators import validate_billing_day, validate_currency
-from billing_site.common.exact_decimals import MOST_UNITS_VALIDATOR, ExactDecimalField, UnitsField
+from billing_site.common.exact_decimals import MOST_UNITS_VALIDATOR, ROUNDS_TO_0, ExactDecimalField, UnitsField, rounds_to_0
 
 FROM_THE_BEGINNING = date(1900, 1, 1)
 
@@ -24,6 +26,12 @@ class RateField(ExactDecimalField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"validators": [MinValueValidator(0)], **options, "max_digits": 20, "decimal_places": 10})
+
+    def clean(self, value: Any, model_instance: models.Model | None) -> Any:
+        """Refuse also a price other than 0 that would be stored as 0."""
+        if isinstance(value, Decimal) and rounds_to_0(value, self.decimal_places):
+            raise ValidationError(ROUNDS_TO_0, code="rounds_to_0")
+        return super().clean(value, model_instance)
 
 
 class RateSchedule(models.Model):
@@ -44,6 +52,12 @@ class RateSchedule(models.Model):
     )
     currency = models.CharField(max_length=3, validators=[validate_currency])
     model = models.CharField(max_length=10, choices=RateModel, default=RateModel.PER_UNIT)
+    band_edge = models.CharField(
+        max_length=7,
+        choices=BandEdge,
+        default=BandEdge.ABOVE,
+        help_text=_("Of a volume price: whether a band begins above its number of units, or when this number is reached."),
+    )
     rate_per_unit = RateField(
         null=True,
         blank=True,
@@ -90,6 +104,10 @@ class RateSchedule(models.Model):
                 name="a_rate_or_bands",
             ),
             models.CheckConstraint(
+                condition=Q(band_edge=BandEdge.ABOVE) | Q(band_edge=BandEdge.REACHED, model=RateModel.VOLUME),
+                name="bands_are_reached_by_volume",
+            ),
+            models.CheckConstraint(
                 condition=Q(maximum_amount__isnull=True)
                 | Q(minimum_amount__isnull=True)
                 | Q(maximum_amount__gte=F("minimum_amount")),
@@ -107,7 +125,8 @@ class RateSchedule(models.Model):
 
 
 class RateTier(models.Model):
-    """A band of units at one rate, from above `from_unit` through the next band's `from_unit`. The last band has no end.
+    """A band of units at one rate, from above `from_unit` through the next band's `from_unit`. The last band has no end. If the
+    price's `band_edge` is `reached`, it begins at `from_unit` and ends below the next one.
 
     Only the beginning is stored, so bands can neither overlap nor have gaps.
     """

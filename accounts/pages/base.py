@@ -23,15 +23,29 @@ from accounts import clock
 from accounts.call_log import call_of
 from accounts.callers import Caller
 from accounts.models import Client, Receipt
+from accounts.pages.forms import SignInForm
+from accounts.pages.kept_forms import sent_form
 from accounts.receipts import claim_for, once
 from accounts.rights import Right, check_may
 from accounts.staff import clients_of
 from billing_site.common.members import check_parameters, nearest
-from billing_site.errors import BillingError, PendingAct
+from billing_site.errors import BillingError, Detail, ErrorCode, PendingAct
 
 CLIENTS_TO_CHOOSE = 200
 KNOWN_EVERYWHERE = ("client_no", "cursor", "format", "next")
-SEEN_BY = {"invoices.view_invoice": _("invoices"), "accounts.view_account": _("accounts")}
+SEEN_BY = {
+    "invoices.view_invoice": _("invoices"),
+    "accounts.view_account": _("accounts"),
+    "invoices.view_ledgerentry": _("transactions"),
+    "invoices.view_webhookendpoint": _("webhooks"),
+    "accounts.handle_personal_data": _("personal data of customers"),
+    "accounts.view_plan": _("the catalogue"),
+    "invoices.view_coupon": _("coupons"),
+    "invoices.view_surcharge": _("surcharges"),
+    "invoices.view_taxrate": _("tax rates"),
+    "accounts.view_client": _("settings"),
+    "accounts.view_apikey": _("API keys"),
+}
 """What each page permission lets staff see."""
 OF_HTMX = ("hx-", "org.htmx.")
 """Prefixes of the parameters that htmx adds."""
@@ -45,7 +59,7 @@ class StaffRequest(HttpRequest):
 
 
 class StaffPage(View):
-    """A page for staff. `needs` is the permission to see it; services check what may be done on it.
+    """A page for staff. `needs` is the permission to see it, empty for all staff; services check what may be done on it.
 
     `parameters` are the query parameters that it accepts, besides KNOWN_EVERYWHERE.
     """
@@ -62,7 +76,7 @@ class StaffPage(View):
         staff_request.client = chosen_client(staff_request)
         if staff_request.client is None:
             raise PermissionDenied(gettext("You are not assigned to any client. Ask an administrator."))
-        if not request.user.has_perm(self.needs):
+        if self.needs and not request.user.has_perm(self.needs):
             why = gettext("Your roles do not let you see %(what)s. Ask an administrator for a role that does.")
             raise PermissionDenied(why % {"what": SEEN_BY[self.needs]})
         known = {*self.parameters, *KNOWN_EVERYWHERE}
@@ -91,13 +105,14 @@ class StaffPage(View):
         return f"{self.request.path}?{query.urlencode()}" if query else self.request.path
 
     def signed_out(self) -> HttpResponseBase:
-        """Redirect to the sign-in page, which returns to the current page. For a part of a page, htmx loads it as a full
-        page."""
+        """Redirect to the sign-in page, which returns to the current page. What a form has sent is kept by it. For a part of a
+        page, answer 401: the page then shows a dialog, and what is typed stays."""
         if getattr(self.request, "htmx", False):
-            address = self.request.htmx.current_url_abs_path or self.came_from()  # type: ignore[attr-defined]
-            return HttpResponseClientRedirect(redirect_to_login(address).url)
-        own_address = self.request.get_full_path()
-        return redirect_to_login(own_address if self.request.method in ("GET", "HEAD") else self.came_from())
+            return HttpResponse(status=401)
+        if self.request.method in ("GET", "HEAD"):
+            return redirect_to_login(self.request.get_full_path())
+        shown = {"form": SignInForm(self.request), "next": self.came_from(), "kept": sent_form(self.request)}
+        return render(self.request, "registration/login.html", shown, status=401)
 
     def refused(self, refusal: BillingError) -> HttpResponseBase:
         """Show a service's refusal on the page that the reader came from. Nothing was done."""
@@ -154,15 +169,16 @@ class StaffPage(View):
         return row
 
     def page(self, template: str, context: Mapping[str, Any] | None = None, *, status: int = 200) -> HttpResponse:
-        shown = {"page": self, "today": self.today, "once": secrets.token_hex(16), **(context or {})}
+        shown = {"page": self, "today": self.today, "once": f"{self.client.pk}-{secrets.token_hex(16)}", **(context or {})}
         return render(self.request, template, shown, status=status)
 
     def once(self, work: Callable[[Caller], str], answer_of: Callable[[Receipt], str], right: Right) -> HttpResponse:
         """Do the work of a form once, however often it is sent, and redirect to the address that `work` returns.
 
         Repeated clicks redirect to the first result. `answer_of` returns the address if the first process died. The right is
-        checked for repeats too.
+        checked for repeats too. Refuses (90361) a form of a page that was shown for another client.
         """
+        self._check_client()
         sent = self.request.POST
         arguments = {name: sent.getlist(name) for name in sent if name not in ("csrfmiddlewaretoken", "once")}
         claim = claim_for(sent.get("once", "")[:64] or None, f"POST {self.request.path}", arguments, field="once")
@@ -177,6 +193,13 @@ class StaffPage(View):
 
         address = once(self.client, claim, done, answer_of, lambda: check_may(caller, right))
         return HttpResponseRedirect(address)
+
+    def _check_client(self) -> None:
+        """Refuse (90361) what was typed for another client: the reader has switched meanwhile, or has signed in again."""
+        number, dash, _rest = self.request.POST.get("once", "").partition("-")
+        if dash and number != str(self.client.pk):
+            detail = Detail("the page was of client {page}, and you work for {now} now", page=number[:22], now=self.client.name)
+            raise BillingError(ErrorCode.OTHER_CLIENT_CHOSEN, detail)
 
 
 def _ours(query: QueryDict) -> QueryDict:

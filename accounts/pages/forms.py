@@ -1,10 +1,16 @@
 """Base forms of the pages."""
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
+from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+from billing_site.common.exact_decimals import DigitsInput, ExactDecimalField, RoundedInput
+from billing_site.common.numbers import plain_number
+from billing_site.errors import BillingError
 
 CLASSES: dict[type[forms.Widget], str] = {
     forms.CheckboxInput: "form-check-input",
@@ -39,6 +45,29 @@ class SignInForm(AuthenticationForm):
             raise forms.ValidationError(self.error_messages["not_staff"], code="not_staff")
 
 
+class NumberField(DigitsInput):
+    """A field for an amount, units, a rate or a percentage, read and shown as `billing_site.common.numbers` says."""
+
+    def __init__(self, **options: Any) -> None:
+        widget = forms.TextInput({"inputmode": "decimal", "autocomplete": "off"})
+        super().__init__(**{"localize": True, "widget": widget, **options})
+
+    def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]
+        return super().to_python(plain_number(value) if isinstance(value, str) else value)
+
+
+class RoundedNumberField(RoundedInput, NumberField):
+    """A number of a column of many decimals, which rounds what has more."""
+
+
+def field_of_column(column: Any, **options: Any) -> Any:
+    """Return a form's field of a model's column, for its `formfield_callback`: all pages read numbers in the same way."""
+    kind: dict[str, Any] = {}
+    if isinstance(column, models.DecimalField):
+        kind = {"form_class": RoundedNumberField if isinstance(column, ExactDecimalField) else NumberField}
+    return column.formfield(**{**options, **kind})
+
+
 class DayInput(forms.DateInput):
     """The browser's own date picker."""
 
@@ -46,6 +75,18 @@ class DayInput(forms.DateInput):
 
     def __init__(self) -> None:
         super().__init__(format="%Y-%m-%d")
+
+
+def show_refusal(form: forms.Form, refusal: BillingError, field: str | None = None) -> bool:
+    """Show a service's refusal at its field, where the label stands for the input's name, or above the form if the form does
+    not have the field. `field` is the form's own name of it. Returns whether the form has the field."""
+    name = field or refusal.field
+    if name not in form.fields:
+        form.add_error(None, refusal.shown)
+        return False
+    form.add_error(name, refusal.shown_at_field)
+    style_fields(form)
+    return True
 
 
 def style_fields(form: forms.Form) -> None:

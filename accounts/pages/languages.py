@@ -10,7 +10,7 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 
 from billing_site.common.languages import ENGLISH
 
-FOR_PROGRAMS = ("/api/", "/v1/", "/webhooks/", "/healthz", "/readyz")
+FOR_PROGRAMS = ("/api/", "/v1/", "/webhooks/stripe/", "/healthz", "/readyz")
 """What the addresses begin with that programs call. Their answers are in English, whatever the caller's language."""
 
 

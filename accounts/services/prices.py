@@ -38,6 +38,26 @@ def check_price(charge: PlanCharge, terms: RateTerms, instance: PlanInstance | N
     check_terms(terms)
 
 
+def check_planned_price(charge: PlanCharge, terms: RateTerms, instance: PlanInstance) -> None:
+    """Refuse an own price as `add_price` would, rights aside. Writes nothing."""
+    check_price(charge, terms, instance)
+    price = _with_terms(RateSchedule(charge=charge, plan_instance=instance), terms)
+    price.full_clean()
+    for tier in terms.tiers:
+        RateTier(from_unit=tier.from_unit, rate_per_unit=tier.rate_per_unit).full_clean(exclude=["schedule"])
+    _check_not_too_large(charge, terms, instance.pk)
+
+
+def planned_end(price: RateSchedule, last_day: date | None, today: date) -> RateTerms:
+    """Return the terms of an own price that ends on another day. Writes nothing. Refuses (90067) a day before one that was used
+    at the price and is not billed yet."""
+    if _was_used(price, today):
+        _check_last_day(price, last_day, today)
+    terms = terms_of(price)._replace(valid_to=last_day)
+    check_terms(terms)
+    return terms
+
+
 @transaction.atomic
 def add_price(charge: PlanCharge, terms: RateTerms, instance: PlanInstance | None = None, *, caller: Caller) -> RateSchedule:
     """Add a list price of a charge, or a plan instance's own price. It applies from the first period that begins after it.
@@ -87,13 +107,17 @@ def _price_from_today(price: RateSchedule, terms: RateTerms, today: date) -> Rat
 
 def _until(price: RateSchedule, last_day: date | None, today: date) -> RateSchedule:
     """Store another last day, which may not be before a day that was used at the price."""
+    _check_last_day(price, last_day, today)
+    return store_price(price, terms_of(price)._replace(valid_to=last_day))
+
+
+def _check_last_day(price: RateSchedule, last_day: date | None, today: date) -> None:
     if last_day is not None and last_day < today - ONE_DAY:
         raise _price_was_used(
             price,
             "valid_to",
             Detail("it must end on {day} or later, not on {last_day}", day=today - ONE_DAY, last_day=last_day),
         )
-    return store_price(price, terms_of(price)._replace(valid_to=last_day))
 
 
 def _was_used(price: RateSchedule, today: date) -> bool:
@@ -140,9 +164,7 @@ def _prices_changing(instance: PlanInstance | None) -> Iterator[None]:
 def store_price(price: RateSchedule, terms: RateTerms) -> RateSchedule:
     """Write a price and replace all its bands. For an own price the account must be locked."""
     check_price(price.charge, terms, price.plan_instance)
-    for name in ("currency", "model", "rate_per_unit", "minimum_amount", "maximum_amount", "valid_to"):
-        setattr(price, name, getattr(terms, name))
-    price.valid_from = terms.valid_from or FROM_THE_BEGINNING
+    _with_terms(price, terms)
     price.full_clean()
     price.save()
     price.tiers.all().delete()
@@ -150,6 +172,13 @@ def store_price(price: RateSchedule, terms: RateTerms) -> RateSchedule:
         row = RateTier(schedule=price, from_unit=tier.from_unit, rate_per_unit=tier.rate_per_unit)
         row.full_clean()
         row.save()
+    return price
+
+
+def _with_terms(price: RateSchedule, terms: RateTerms) -> RateSchedule:
+    for name in ("currency", "model", "band_edge", "rate_per_unit", "minimum_amount", "maximum_amount", "valid_to"):
+        setattr(price, name, getattr(terms, name))
+    price.valid_from = terms.valid_from or FROM_THE_BEGINNING
     return price
 
 
@@ -163,6 +192,7 @@ def terms_of(price: RateSchedule) -> RateTerms:
         maximum_amount=price.maximum_amount,
         valid_from=price.valid_from,
         valid_to=price.valid_to,
+        band_edge=price.band_edge,
     )
 
 
@@ -173,42 +203,47 @@ def own_prices(instance: PlanInstance, *, except_of: Collection[PlanCharge]) -> 
 
 def _not_too_large(price: RateSchedule) -> RateSchedule:
     """Return the price. Refuses (90008) one that no invoice could charge for the units of a customer with the plan."""
-    if price.model == RateModel.FLAT or price.charge.line_type == ChargeType.USAGE:
-        return price
-    _lock_plan(price.charge.plan_id)
-    running = Q(end_date=None) | Q(end_date__gte=price.valid_from)
-    instances = PlanInstance.objects.filter(running, plan=price.charge.plan_id, account__currency=price.currency)
-    if price.plan_instance_id is not None:
-        instances = instances.filter(pk=price.plan_instance_id)
+    lock_plan(price.charge.plan_id)
+    _check_not_too_large(price.charge, terms_of(price), price.plan_instance_id)
+    return price
+
+
+def _check_not_too_large(charge: PlanCharge, terms: RateTerms, instance_no: int | None) -> None:
+    if terms.model == RateModel.FLAT or charge.line_type == ChargeType.USAGE:
+        return
+    running = Q(end_date=None) | Q(end_date__gte=terms.valid_from or FROM_THE_BEGINNING)
+    instances = PlanInstance.objects.filter(running, plan=charge.plan_id, account__currency=terms.currency)
+    if instance_no is not None:
+        instances = instances.filter(pk=instance_no)
     most = instances.filter(taken_off_on=None).order_by("-units").first()
-    if most is not None and most.units * _highest_rate(price) > LARGEST_AMOUNT:
+    highest = max(terms.rate_per_unit or ZERO, *(tier.rate_per_unit for tier in terms.tiers), ZERO)
+    if most is not None and most.units * highest > LARGEST_AMOUNT:
         detail = Detail(
             "rate_per_unit: {rate} for {units} units of plan instance {instance}",
-            rate=f"{_highest_rate(price):f}",
-            units=f"{most.units:f}",
+            rate=highest,
+            units=most.units,
             instance=most.pk,
         )
         raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, detail, field="rate_per_unit")
-    return price
 
 
 def check_units_not_too_large(instance: PlanInstance, currency: str) -> None:
     """Refuse (90008) units that no invoice could charge at the plan's prices, as the account could not be billed any more."""
-    _lock_plan(instance.plan_id)
+    lock_plan(instance.plan_id)
     prices = RateSchedule.objects.filter(charge__plan=instance.plan_id, currency=currency)
     prices = prices.filter(Q(plan_instance=None) | Q(plan_instance=instance)).exclude(model=RateModel.FLAT)
     for price in prices.exclude(charge__line_type=ChargeType.USAGE).prefetch_related("tiers"):
         if _highest_rate(price) * instance.units > LARGEST_AMOUNT:
             detail = Detail(
                 "units: {units} at {rate} {currency}",
-                units=f"{instance.units:f}",
-                rate=f"{_highest_rate(price):f}",
+                units=instance.units,
+                rate=_highest_rate(price),
                 currency=currency,
             )
             raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, detail, field="units")
 
 
-def _lock_plan(plan_no: int) -> None:
+def lock_plan(plan_no: int) -> None:
     """Lock the plan until the end of the transaction. The account must be locked first.
 
     A simultaneous change of its prices or of a customer's units then sees what was written here. Otherwise each change alone

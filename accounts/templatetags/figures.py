@@ -39,6 +39,12 @@ def shown(text: str) -> str:
 
 
 @register.filter
+def sentence(text: str) -> str:
+    """A message with the full stop that it lacks, for use before another sentence."""
+    return text if text.endswith((".", "!", "?", ":")) or not text else f"{text}."
+
+
+@register.filter
 def party_name(party: Mapping[str, str]) -> str:
     """Return the first line of a printed party: the company, else the name, else a dash."""
     return party.get("company") or party.get("name") or NOTHING
@@ -73,6 +79,19 @@ def money(context: Any, amount: Decimal | None, currency: str) -> str:
         exponent = currency_of(currency).exponent
         return number_format(rounded_to(amount, exponent), exponent)
     return shown_money(amount, currency, context["locale"])
+
+
+@register.filter
+def smallest_units(amount: Decimal, currency: str) -> int:
+    """Return an amount in whole smallest units of its currency, so that the browser can add amounts up exactly."""
+    return int(amount / currency_of(currency).smallest_unit)
+
+
+@register.filter
+def decimals(currency: str) -> int:
+    """Return the decimals that the browser writes. Its own numbers differ from ISO 4217."""
+    exponent: int = currency_of(currency).exponent
+    return exponent
 
 
 @register.simple_tag(takes_context=True)
@@ -138,6 +157,20 @@ def day(context: Any, value: date | None) -> str:
     if "locale" not in context:
         return date_format(value, gettext("Y-m-d"))
     return format_date(value, "medium", locale=context["locale"])
+
+
+@register.simple_tag(takes_context=True)
+def column_value(context: Any, value: Any) -> str:
+    """Return the value of a column as it is shown before and after a change."""
+    if value is None or value == "":
+        return NOTHING
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    if isinstance(value, datetime):
+        return moment(context, value)
+    if isinstance(value, date):
+        return day(context, value)
+    return number(context, value) if isinstance(value, Decimal) else str(value)
 
 
 @register.simple_tag(takes_context=True)

@@ -24,10 +24,14 @@ class _Echo:
 
 
 def csv_response(
-    name: str, serializer: serializers.Serializer, chunks: Iterable[list[Any]], rows_of: Callable[[list[Any]], Iterable[Any]]
+    name: str,
+    serializer: serializers.Serializer,
+    chunks: Iterable[list[Any]],
+    rows_of: Callable[[list[Any]], Iterable[Any]],
+    columns: Sequence[str] = (),
 ) -> StreamingHttpResponse:
-    """Return a file with a header and the plain members of each row."""
-    columns = plain_members(serializer)
+    """Return a file with a header and these columns of each row, or without columns with its plain members."""
+    columns = columns or plain_members(serializer)
     lines = _lines(columns, (row for chunk in chunks for row in rows_of(chunk)))
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}.csv"'

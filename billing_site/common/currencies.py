@@ -11,6 +11,8 @@ from functools import cache, cached_property
 from babel import Locale
 from babel.numbers import list_currencies
 
+from billing_site.common.units import padded
+
 DEFAULT_DECIMALS = 2
 
 # Amounts are stored with 15 digits, 4 of them decimals.
@@ -82,6 +84,13 @@ def rounded_to(number: Decimal, places: int) -> Decimal:
 def is_currency(code: str) -> bool:
     """Whether ISO 4217 has or had this code. It is in lower case."""
     return code in ACTIVE_CURRENCIES or (code == code.lower() and code.upper() in list_currencies())
+
+
+def named_amount(amount: Decimal, currency: str) -> Decimal:
+    """Return an amount for a sentence that names no symbol: 60 if it is whole, else with at least the decimals of its currency:
+    30.90 of USD."""
+    number = padded(amount, 0)
+    return number if number == number.to_integral_value() else padded(number, currency_of(currency).exponent)
 
 
 def shown_money(amount: Decimal, currency: str, locale: Locale, *, all_decimals: bool = False) -> str:

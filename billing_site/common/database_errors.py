@@ -4,7 +4,7 @@ import logging
 
 from django.db import Error, IntegrityError, OperationalError
 
-from billing_site.common.storage import is_away, is_lock_failure, is_not_writable, violated_constraint
+from billing_site.common.storage import is_away, is_lock_failure, is_not_writable, is_too_slow, violated_constraint
 from billing_site.errors import BillingError, Detail, ErrorCode
 
 logger = logging.getLogger(__name__)
@@ -44,11 +44,15 @@ SAME_PRINTED_NUMBER = "one_document_per_printed_number"
 def refusal_of(error: Error) -> BillingError:
     """Return the refusal for a database error.
 
-    90092 if the database is read-only, 90093 if it is unreachable, 3108 if another act locks the account, 90013 if another
-    record has the id, 90079 if another document has the number. Anything else is logged with the constraint's name and is 1001.
+    90326 if a statement took too long, 90092 if the database is read-only, 90093 if it is unreachable, 3108 if another act
+    locks the account, 90013 if another record has the id, 90079 if another document has the number. Anything else is logged
+    with the constraint's name and is 1001.
     """
     if isinstance(error, OperationalError) and is_lock_failure(error):
         return BillingError(ErrorCode.IN_PROGRESS)
+    if is_too_slow(error):
+        logger.error("the database stopped a statement that took too long", exc_info=error)
+        return BillingError(ErrorCode.TOO_MUCH_ASKED)
     if is_not_writable(error):
         logger.error("the database cannot be written", exc_info=error)
         return BillingError(ErrorCode.DATABASE_READ_ONLY)

@@ -9,11 +9,15 @@ from decimal import Context, Decimal
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import models
+from django.utils.formats import sanitize_separators
+from django.utils.translation import gettext_lazy as _
 
 from billing_site.common.currencies import rounded_to
 from billing_site.common.units import LEAST_UNIT_DECIMALS, MOST_UNITS, UNIT_PLACES, UNITS_DIGITS, padded
+from billing_site.common.written import WITH_EXPONENT, has_exponent, is_number
 
 WHOLE_WIDTH = 20
 _NINES = str.maketrans("0123456789", "9876543210")
@@ -35,11 +39,47 @@ def number_of(text: str) -> Decimal:
     return Decimal(f"-{text[1:-1].translate(_NINES)}" if below_zero else text)
 
 
-class RoundedInput(forms.DecimalField):
-    """A number in a form. Extra decimals are rounded as in API calls, not refused."""
+class DigitsInput(forms.DecimalField):
+    """A number in a form, written with the digits 0 to 9 in the reader's language."""
+
+    default_error_messages = {"exponent": WITH_EXPONENT}
+
+    def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]
+        text = sanitize_separators(value) if self.localize else value
+        if isinstance(text, str) and text.strip() and not is_number(text.strip()):
+            code = "exponent" if has_exponent(text.strip()) else "invalid"
+            raise ValidationError(self.error_messages[code], code=code)
+        return super().to_python(value)
+
+
+def form_field(column: Any, **options: Any) -> Any:
+    """Return the form field of a column. Forms of columns take it from here: Django's own for decimals accepts exponents."""
+    return column.formfield(**form_class(column), **options)
+
+
+def form_class(column: Any) -> dict[str, Any]:
+    """Return the options that make Django's form field of a column one of ours."""
+    is_plain = isinstance(column, models.DecimalField) and not isinstance(column, ExactDecimalField)
+    return {"form_class": DigitsInput} if is_plain else {}
+
+
+ROUNDS_TO_0 = _("This is so small that it would be stored as 0.")
+
+
+def rounds_to_0(number: Decimal, decimal_places: int) -> bool:
+    """Whether a number other than 0 would be stored as 0."""
+    return number != 0 and rounded_to(number, decimal_places) == 0
+
+
+class RoundedInput(DigitsInput):
+    """A number in a form. Extra decimals are rounded as in API calls, not refused, unless nothing would be left."""
+
+    default_error_messages = {"rounds_to_0": ROUNDS_TO_0}
 
     def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]
         number = super().to_python(value)
+        if number is not None and rounds_to_0(number, self.decimal_places or 0):
+            raise ValidationError(self.error_messages["rounds_to_0"], code="rounds_to_0")
         return None if number is None else rounded_to(number, self.decimal_places or 0)
 
 
@@ -78,6 +118,14 @@ class ExactDecimalField(models.DecimalField):
         return super().formfield(**{"form_class": RoundedInput, **options})
 
 
+ABOVE_0 = _("This must be above 0.")
+
+
+def is_least(units: Decimal) -> bool:
+    """Whether this is the least number of units above 0 that can be stored."""
+    return units == Decimal(1).scaleb(-UNIT_PLACES)
+
+
 class UnitsField(ExactDecimalField):
     """A number of units: up to 10 decimals, always written with at least 4."""
 
@@ -85,6 +133,19 @@ class UnitsField(ExactDecimalField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{**options, "max_digits": UNITS_DIGITS, "decimal_places": UNIT_PLACES})
+
+    def run_validators(self, value: Any) -> None:
+        """Refuse a value. The least number of units above 0 is called that, because nobody reads 1E-10."""
+        try:
+            super().run_validators(value)
+        except ValidationError as error:
+            above_0 = [
+                one
+                for one in error.error_list
+                if one.code == "min_value" and one.params and is_least(one.params["limit_value"])
+            ]
+            kept = [one for one in error.error_list if one not in above_0]
+            raise ValidationError([*kept, *(ValidationError(ABOVE_0, code=one.code) for one in above_0)]) from error
 
     def deconstruct(self) -> Any:
         name, path, args, options = super().deconstruct()

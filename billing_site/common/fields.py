@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,20 +11,20 @@ from django.core.exceptions import ValidationError
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django_filters.filters import BaseInFilter, ChoiceFilter, Filter
+from django_filters.filterset import FilterSet
 from django_filters.widgets import BaseCSVWidget
 from rest_framework import serializers
 
 from billing_site.common.currencies import rounded_to
+from billing_site.common.exact_decimals import ABOVE_0, ROUNDS_TO_0, DigitsInput, is_least, rounds_to_0
 from billing_site.common.units import LEAST_UNIT_DECIMALS, UNIT_PLACES, UNITS_DIGITS, padded
+from billing_site.common.written import NO_MOMENT, WITH_EXPONENT, day_of, has_exponent, is_number, is_small_double, moment_of
 from billing_site.errors import ErrorCode
 
 NO_SUCH_NUMBER = "does_not_exist"
 """The validation code of a number that no row has."""
 
 LARGEST_LONG, LONGEST_LONG = 2**63 - 1, 22
-
-
-ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class LongField(serializers.Field):
@@ -64,30 +64,54 @@ class LongField(serializers.Field):
 
 
 class DigitsField(serializers.DecimalField):
-    """A number written with the digits 0 to 9, as JSON number or text. `Decimal` alone also accepts 1_000 and other scripts'
-    digits.
+    """A number as JSON number, or in text written with the digits 0 to 9 (`billing_site.common.written`).
 
     Decimals beyond `decimal_places` are rounded half up and never refused, because programs that compute with doubles send
-    0.30000000000000004 and 1e-7. A JSON number is read by the shortest digits that identify its double.
+    0.30000000000000004, and as text 5e-05, the one exponent that is accepted. A JSON number is read by the shortest digits that
+    identify its double, and may have any exponent.
     """
 
-    default_error_messages = {"decimal_comma": _("This is not a number. Write decimals with a point: 1.5.")}
+    default_error_messages = {
+        "decimal_comma": _("This is not a number. Write decimals with a point: 1.5."),
+        "exponent": WITH_EXPONENT,
+    }
 
     def to_internal_value(self, data: Any) -> Decimal:
-        if isinstance(data, str) and not re.fullmatch(r"[-+.0-9Ee]*", data):
-            self.fail("decimal_comma" if re.fullmatch(r"[-+]?[0-9]*,[0-9]+", data) else "invalid")
+        if isinstance(data, str) and not (is_number(data) or is_small_double(data)):
+            self.fail(self._why_no_number(data))
         number: Decimal = super().to_internal_value(data)
         return number
+
+    def _why_no_number(self, text: str) -> str:
+        if has_exponent(text):
+            return "exponent"
+        return "decimal_comma" if re.fullmatch(r"[-+]?[0-9]*,[0-9]+", text) else "invalid"
 
     def validate_precision(self, value: Decimal) -> Decimal:
         number: Decimal = super().validate_precision(rounded_to(value, self.decimal_places or 0))
         return number
 
 
+class RateNumberField(DigitsField):
+    """The price of one unit, with up to 10 decimals. One that is not 0 and would be stored as 0 is refused."""
+
+    default_error_messages = {"rounds_to_0": ROUNDS_TO_0}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "max_digits": 20, "decimal_places": 10})
+
+    def validate_precision(self, value: Decimal) -> Decimal:
+        if rounds_to_0(value, self.decimal_places or 0):
+            self.fail("rounds_to_0")
+        return super().validate_precision(value)
+
+
 class UnitsNumberField(DigitsField):
     """A number of units. Output has at least four decimals."""
 
     def __init__(self, **options: Any) -> None:
+        if "min_value" in options and is_least(options["min_value"]):
+            options["error_messages"] = {"min_value": ABOVE_0, **options.get("error_messages", {})}
         super().__init__(**{**options, "max_digits": UNITS_DIGITS, "decimal_places": UNIT_PLACES})
 
     def to_representation(self, value: Any) -> str:
@@ -140,15 +164,27 @@ def rows_of(row: serializers.Serializer, *, most: int, **options: Any) -> "seria
 
 
 class DayField(serializers.DateField):
-    """A date as yyyy-mm-dd."""
+    """A date as yyyy-mm-dd. A page may give the day itself."""
 
     default_error_messages = {"not_a_date": _("Not a date as yyyy-mm-dd.")}
 
     def to_internal_value(self, value: Any) -> date:
-        if not isinstance(value, str) or not ISO_DAY.fullmatch(value):
-            self.fail("not_a_date")
+        if isinstance(value, date) and not isinstance(value, datetime):
+            return value
         try:
-            return date.fromisoformat(value)
+            return day_of(value if isinstance(value, str) else "")
+        except ValueError:
+            self.fail("not_a_date")
+
+
+class MomentField(serializers.DateTimeField):
+    """A moment as yyyy-mm-ddThh:mm:ss with its offset, or Z."""
+
+    default_error_messages = {"not_a_date": NO_MOMENT}
+
+    def to_internal_value(self, value: Any) -> datetime:
+        try:
+            return moment_of(value if isinstance(value, str) else "")
         except ValueError:
             self.fail("not_a_date")
 
@@ -200,7 +236,7 @@ class TextFilter(ValueFilter):
 
 
 class AmountFilter(ValueFilter):
-    field_class: type[forms.Field] = forms.DecimalField
+    field_class: type[forms.Field] = DigitsInput
 
     def __init__(self, field_name: str, lookup_expr: str = "exact", **options: Any) -> None:
         super().__init__(field_name, lookup_expr, max_digits=15, decimal_places=4, **options)
@@ -225,16 +261,37 @@ class DayInput(forms.DateField):
     """A date as yyyy-mm-dd. Other formats are ambiguous and refused."""
 
     def to_python(self, value: Any) -> date | None:
-        if isinstance(value, str) and value and not ISO_DAY.fullmatch(value):
-            raise ValidationError(_("Not a date as yyyy-mm-dd."), code="not_a_date")
+        if isinstance(value, date) or not value:
+            return value or None
         try:
-            return super().to_python(value)
-        except ValidationError as error:
-            raise ValidationError(error.messages[0], code="not_a_date") from error
+            return day_of(value)
+        except ValueError as error:
+            raise ValidationError(_("Not a date as yyyy-mm-dd."), code="not_a_date") from error
 
 
 class DayFilter(ValueFilter):
     field_class: type[forms.Field] = DayInput
+
+
+class RangesInOrder(forms.Form):
+    """Values of which `..._from` and `..._to`, or `..._min` and `..._max`, are a range. One that ends before it begins finds
+    nothing, so it is refused."""
+
+    def clean(self) -> None:
+        for begin, end in (("_from", "_to"), ("_min", "_max")):
+            for name in [name for name in self.cleaned_data if name.endswith(begin)]:
+                other = name.removesuffix(begin) + end
+                first, last = self.cleaned_data[name], self.cleaned_data.get(other)
+                if first is not None and last is not None and first > last:
+                    self.add_error(name, _("The range ends before it begins."))
+
+
+class RangeFilterSet(FilterSet):
+    """A filter set with ranges."""
+
+    def get_form_class(self) -> type[forms.Form]:
+        form: type[forms.Form] = super().get_form_class()  # type: ignore[no-untyped-call]
+        return type(RangesInOrder.__name__, (RangesInOrder, form), {})
 
 
 class ErrorCodeField(serializers.IntegerField):

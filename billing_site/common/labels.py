@@ -1,6 +1,7 @@
 """The names of models and columns on pages. Django makes them of the names in the code, in English."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from django.apps import AppConfig
 from django.db.models import Field, Model
@@ -11,13 +12,16 @@ from simple_history.models import HistoricalChanges
 from billing_site.common.languages import in_english
 
 
-def translate_labels(app: AppConfig) -> None:
-    """Have the names of an app's models and columns translated that have no marked text of their own."""
+def translate_labels(app: AppConfig, plain_names: Mapping[str, Any]) -> None:
+    """Have the names of an app's models and columns translated that have no marked text of their own.
+
+    `plain_names` has plainer names than those in the code, by these.
+    """
     for model in _models(app):
         name, plural = _names(model)
         model._meta.verbose_name, model._meta.verbose_name_plural = _(name), _(plural)
         for column in _unmarked(model):
-            column.verbose_name = _(str(column.verbose_name))
+            column.verbose_name = plain_names.get(column.name) or _(str(column.verbose_name))
 
 
 def labels(app: AppConfig) -> set[str]:

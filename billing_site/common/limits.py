@@ -14,3 +14,7 @@ REMARK_LENGTH = 1000
 """Reasons of decisions, and notes on documents."""
 
 PO_NUM_LENGTH = 1000
+
+SAVED_VIEW_NAME_LENGTH = 60
+SAVED_VIEWS_OF_A_LIST = 50
+"""Saved views of one person of one list."""

@@ -1,7 +1,7 @@
 """PURE: countries and regions as people write them, and the codes by which they are stored and compared.
 
 A country is an ISO 3166-1 alpha-2 code. A region is a code in the United States and Canada; in other countries it is stored as
-written. Country names are CLDR's English ones. No database.
+written. Country names are CLDR's, in the languages of the pages. No database.
 """
 
 import re
@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from babel import Locale
 from babel.core import get_global
+
+from billing_site.common.languages import ENGLISH, Language
 
 MOST_KEPT = 10_000
 """Size of the cache. Callers choose the texts, so their number is unlimited."""
@@ -117,6 +119,13 @@ REGIONS: Mapping[str, Mapping[str, str]] = {
         "MP": "Northern Mariana Islands",
         "PR": "Puerto Rico",
         "VI": "Virgin Islands",
+        "UM": "Minor Outlying Islands",
+        "FM": "Micronesia",
+        "MH": "Marshall Islands",
+        "PW": "Palau",
+        "AA": "Armed Forces Americas",
+        "AE": "Armed Forces Europe",
+        "AP": "Armed Forces Pacific",
     },
     "CA": {
         "AB": "Alberta",
@@ -134,7 +143,18 @@ REGIONS: Mapping[str, Mapping[str, str]] = {
         "YT": "Yukon",
     },
 }
-"""Regions with codes, by country: US states, district and territories; Canadian provinces and territories."""
+"""Regions with codes, by country: all that addresses in the United States and Canada have, with those of the armed forces."""
+
+OTHER_REGION_NAMES: Mapping[str, Mapping[str, str]] = {
+    "US": {
+        "washington dc": "DC",
+        "us virgin islands": "VI",
+        "virgin islands us": "VI",
+        "federated states of micronesia": "FM",
+    },
+    "CA": {"newfoundland": "NL", "nf": "NL", "labrador": "NL", "pei": "PE", "pq": "QC", "yukon territory": "YT"},
+}
+"""Names in use besides those, and older codes."""
 
 
 class Place(NamedTuple):
@@ -163,6 +183,11 @@ def region_code(country: str, text: str) -> str:
     return _regions(country).get(_plain(short)) or short
 
 
+def is_region(country: str, text: str) -> bool:
+    """Whether a country, given by its code, may have the region. Only of countries in REGIONS all regions are known."""
+    return country not in REGIONS or not text.strip() or region_code(country, text) in REGIONS[country]
+
+
 @lru_cache(maxsize=MOST_KEPT)
 def place_of(country: str, region: str) -> Place:
     """Return the value by which two places are compared: equal for `us`, `california` and `US`, `CA`."""
@@ -172,20 +197,26 @@ def place_of(country: str, region: str) -> Place:
 
 @cache
 def _countries() -> Mapping[str, str]:
-    names: Mapping[str, str] = {str(code): str(name) for code, name in Locale("en").territories.items()}
+    names = _country_names(ENGLISH)
     codes = {code for code in names if re.fullmatch(r"[A-Z]{2}", code) and code not in NOT_COUNTRIES}
     aliases = get_global("territory_aliases")
     other = {old: new[0] for old, new in aliases.items() if len(new) == 1 and new[0] in codes}
     found = {_plain(name): code for name, code in OTHER_NAMES.items()}
     found |= {_plain(code): target for code, target in other.items()}
-    found |= {_plain(names[code]): code for code in codes}
+    for one in (*Language.values, ENGLISH):
+        found |= {_plain(name): code for code, name in _country_names(one).items() if code in codes}
     return found | {_plain(code): code for code in codes}
+
+
+def _country_names(language: str) -> dict[str, str]:
+    return {str(code): str(name) for code, name in Locale(language).territories.items()}
 
 
 @cache
 def _regions(country: str) -> Mapping[str, str]:
     regions = REGIONS.get(country, {})
-    return {_plain(name): code for code, name in regions.items()} | {_plain(code): code for code in regions}
+    found = {**OTHER_REGION_NAMES.get(country, {})} | {_plain(name): code for code, name in regions.items()}
+    return found | {_plain(code): code for code in regions}
 
 
 def _plain(text: str) -> str:

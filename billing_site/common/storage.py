@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, Error, IntegrityError, InterfaceError, OperationalError, connection, connections, models
+from django.db.models.sql import UpdateQuery
 
 from billing_site.common.exact_decimals import ExactDecimalField
 
@@ -106,7 +107,8 @@ def update_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable
         arrays = ", ".join(f"%s::{kind}[]" for kind in ["bigint", *(column.db_type(connection) for column in columns)])
         sets = ", ".join(f"{name} = new.{name}" for name in names)
         sql = f"UPDATE {table} SET {sets} FROM unnest({arrays}) AS new (id, {', '.join(names)}) WHERE {table}.id = new.id"
-        _write(Statement(sql, [list(values) for values in zip(*rows, strict=True)]))
+        keys, *values = (list(column) for column in zip(*rows, strict=True))
+        _write(Statement(sql, [keys, *map(_as_array, columns, values)]))
         return
     sets = ", ".join(f"{name} = %s" for name in names)
     with connection.cursor() as cursor:
@@ -115,22 +117,18 @@ def update_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable
         )
 
 
-def add_to_column(
-    model: type[models.Model], field: str, added: int, *, where: Mapping[str, Any], returning: Sequence[str]
-) -> tuple[Any, ...] | None:
-    """Add to a column of the one row with these values. Return its new value and the `returning` columns, or None without such
-    a row.
+def update_returning(rows: models.QuerySet[Any], values: Mapping[str, Any], returning: Sequence[str]) -> tuple[Any, ...] | None:
+    """Set columns of one row, and return the `returning` columns as they are after it, or None without such a row.
 
     One statement reads, locks and writes. The row stays locked until the end of the transaction.
     """
-    column, *others = map(_column_name, _columns(model, (field, *returning)))
-    found = " AND ".join(f"{_column_name(one)} = %s" for one in _columns(model, tuple(where)))
+    query = rows.query.chain(UpdateQuery)
+    assert isinstance(query, UpdateQuery)
+    query.add_update_values(dict(values))
+    update, parameters = query.get_compiler(connection=connection).as_sql()
+    names = ", ".join(map(_column_name, _columns(rows.model, returning)))
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE {_quoted(model._meta.db_table)} SET {column} = {column} + %s WHERE {found} "
-            f"RETURNING {', '.join([column, *others])}",
-            [added, *where.values()],
-        )
+        cursor.execute(f"{update} RETURNING {names}", parameters)
         row: tuple[Any, ...] | None = cursor.fetchone()
         return row
 
@@ -204,6 +202,13 @@ def _prepared(columns: "list[models.Field[Any, Any]]", values: Sequence[Any]) ->
     ]
 
 
+def _as_array(column: "models.Field[Any, Any]", values: list[Any]) -> list[Any]:
+    """Return the values of a column for an array of PostgreSQL. JSON is given as the database's own type."""
+    if not isinstance(column, models.JSONField):
+        return values
+    return [None if value is None else column.get_db_prep_value(value, connection) for value in values]
+
+
 def _column_name(column: "models.Field[Any, Any]") -> str:
     return _quoted(str(column.column))
 
@@ -227,6 +232,17 @@ def reserve_ids(model: type[models.Model], count: int) -> list[int]:
         cursor.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = %s", [table])
         (last,) = cursor.fetchone()
         return list(range(last + 1, last + 1 + count))
+
+
+def check_references() -> None:
+    """Check the references of the rows that this transaction has written so far.
+
+    Its commit then checks only those of later rows, so what is locked from here on is locked for less time. Does nothing on
+    SQLite, which has one writer: the commit checks all.
+    """
+    if connection.vendor == "postgresql":
+        _write(Statement("SET CONSTRAINTS ALL IMMEDIATE", []))
+        _write(Statement("SET CONSTRAINTS ALL DEFERRED", []))
 
 
 def execute_together(statements: Sequence[Statement]) -> list[list[tuple[Any, ...]]]:
@@ -332,10 +348,24 @@ def limit_lock_wait(seconds: int) -> None:
         _write(Statement("SELECT set_config('lock_timeout', %s, true)", [f"{seconds}s"]))
 
 
-def is_lock_failure(error: OperationalError) -> bool:
+LACKING = {"42P01", "42703"}
+"""A table or a column does not exist."""
+
+
+def is_lacking_tables(error: Error) -> bool:
+    """Whether the database lacks a table or a column: the migrations of this release have not run."""
+    return _error_code(error) in LACKING or str(error).startswith(("no such table", "no such column"))
+
+
+def is_lock_failure(error: Error) -> bool:
     """Whether the database gave up because of another transaction (lock timeout, deadlock), not because of an error."""
     sqlstate = getattr(error.__cause__, "sqlstate", None)
     return sqlstate in {"55P03", "40P01"} or "database is locked" in str(error)
+
+
+def is_too_slow(error: Error) -> bool:
+    """Whether the database stopped a statement because it took too long (STATEMENT_TIMEOUT)."""
+    return _error_code(error) == "57014"
 
 
 NOT_WRITABLE = {"25006", "53100", "SQLITE_FULL"}

@@ -2,6 +2,7 @@
 
 from invoices.admin import (
     accounts,
+    approval_rules,
     audits,
     collection,
     corrections,
@@ -17,10 +18,12 @@ from invoices.admin import (
     runs,
     statements,
     unbilled,
+    webhooks,
 )
 
 __all__ = [
     "accounts",
+    "approval_rules",
     "audits",
     "collection",
     "corrections",
@@ -36,4 +39,5 @@ __all__ = [
     "runs",
     "statements",
     "unbilled",
+    "webhooks",
 ]

@@ -4,12 +4,14 @@
 lets a project replace the page of its users. Without this app the page of `accounts` still works.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.options import InlineModelAdmin
 from django.db.models import F, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -17,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.accounts import AccountAdmin
 from accounts.admin.figures import count, days, figures, plain, rate
-from accounts.admin.rows import PagedInline, add_link, cached_per_row, link_to_page, list_link, may_add
+from accounts.admin.rows import PagedInline, cached_per_row, link_to_page, list_link, text_link
 from accounts.callers import Caller
 from accounts.clock import today
 from accounts.models import Account
@@ -26,7 +28,7 @@ from invoices.admin.amounts import amount
 from invoices.admin.batches import outcomes_by_client, show_outcomes
 from invoices.admin.credits import CreditFigures
 from invoices.admin.ledger import EntryColumns
-from invoices.models import CashCredit, CouponRedemption, LedgerEntry, OneTimeCharge, Payment, ServiceCredit, Usage
+from invoices.models import CouponRedemption, LedgerEntry, OneTimeCharge, ServiceCredit, Usage
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoices
 from invoices.services.documents.rights import APPROVE_PERMISSION, COLLECT_PERMISSION, CORRECT_PERMISSION
@@ -112,15 +114,25 @@ class LedgerOfAccount(EntryColumns, PagedInline):  # type: ignore[misc]
 
 
 EXTRAS = (LedgerOfAccount, OrdersOfAccount, CreditsOfAccount, CouponsOfAccount)
-MONEY_ADDITIONS = ((Payment, _("Payment"), COLLECT_PERMISSION), (CashCredit, _("Cash credit"), CORRECT_PERMISSION))
-ADDITIONS = (
-    (OneTimeCharge, _("One-time charge")),
-    (ServiceCredit, _("Service credit")),
-    (CouponRedemption, _("Redeem a coupon")),
+MONEY_ADDITIONS = (
+    ("record-payment", _("Payment"), COLLECT_PERMISSION),
+    ("give-cash-credit", _("Cash credit"), CORRECT_PERMISSION),
 )
+"""Pages of the back office, and the right that each needs."""
+ADDITIONS = (
+    ("add-order", _("One-time charge"), "invoices.add_onetimecharge"),
+    ("give-service-credit", _("Service credit"), "invoices.add_servicecredit"),
+    ("redeem-coupon", _("Redeem a coupon"), "invoices.add_couponredemption"),
+)
+"""Pages of the back office, and the right that each needs."""
 
 
 AGE_HEADINGS = (_("current"), _("1-30 days"), _("31-60 days"), _("61-90 days"), _("over 90"), _("total"))
+
+
+def _links(account: Account, pages: Iterable[tuple[str, Any, str]]) -> SafeString:
+    links = (text_link(reverse(page, args=[account.pk]), text) for page, text, _right in pages)
+    return format_html_join(SafeString(" &middot; "), "{}", ((link,) for link in links))
 
 
 def _receivable(account: Account) -> Receivable:
@@ -149,9 +161,9 @@ class BilledAccountAdmin(AccountAdmin):
         fieldsets = super().get_fieldsets(request, obj)
         if obj is None:
             return fieldsets
-        additions = ["additions"] if any(may_add(request, model) for model, _text in ADDITIONS) else []
+        additions = ["additions"] if any(request.user.has_perm(right) for _page, _text, right in ADDITIONS) else []
         not_billed = [*(["unbilled_usage"] if request.user.has_perm("invoices.view_usage") else []), *additions]
-        may_add_money = any(request.user.has_perm(right) for _model, _text, right in MONEY_ADDITIONS)
+        may_add_money = any(request.user.has_perm(right) for _page, _text, right in MONEY_ADDITIONS)
         return [
             *fieldsets,
             (_("Balance"), {"fields": [("balance", "unapplied"), "ages", *(["money_additions"] if may_add_money else [])]}),
@@ -192,8 +204,7 @@ class BilledAccountAdmin(AccountAdmin):
 
     @admin.display(description=_("add"))
     def additions(self, account: Account) -> SafeString:
-        links = (add_link(model, text, account=account.pk) for model, text in ADDITIONS)
-        return format_html_join(SafeString(" &middot; "), "{}", ((link,) for link in links))
+        return _links(account, ADDITIONS)
 
     @admin.display(description=_("balance"))
     @cached_per_row
@@ -214,8 +225,7 @@ class BilledAccountAdmin(AccountAdmin):
 
     @admin.display(description=_("add"))
     def money_additions(self, account: Account) -> SafeString:
-        links = (add_link(model, text, account=account.pk) for model, text, _right in MONEY_ADDITIONS)
-        return format_html_join(SafeString(" &middot; "), "{}", ((link,) for link in links))
+        return _links(account, MONEY_ADDITIONS)
 
     def has_approve_permission(self, request: HttpRequest) -> bool:
         """An invoice that is generated here may be issued at once, so this needs the right to approve."""

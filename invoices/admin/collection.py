@@ -14,6 +14,7 @@ from accounts.admin.rows import ReadOnlyAdmin, ReadOnlyInline, cached_per_row, l
 from accounts.callers import Caller
 from accounts.clock import today
 from accounts.models import PaymentMethod
+from accounts.models.identities import PAYER_FIELDS
 from accounts.staff import name_of
 from billing_site.errors import BillingError
 from invoices.admin.amounts import amount
@@ -123,7 +124,9 @@ class KeptPaymentMethodAdmin(PaymentMethodAdmin):
     """Payment methods. The token of a new one goes to the gateway before it is stored, and is never shown again."""
 
     def get_fields(self, request: HttpRequest, obj: PaymentMethod | None = None) -> list[Any]:
-        return ["account", "type", "label"] if obj else ["account", "type", "token", "label"]
+        if obj:
+            return ["account", "type", "label", *PAYER_FIELDS, "is_default", "is_disabled"]
+        return ["account", "type", "token", "label", *PAYER_FIELDS]
 
     def changeform_view(
         self,
@@ -149,7 +152,7 @@ class KeptPaymentMethodAdmin(PaymentMethodAdmin):
         if change:
             super().save_model(request, obj, form, change)
             return
-        fields = {name: form.cleaned_data[name] for name in ("type", "token", "label")}
+        fields = {name: form.cleaned_data[name] for name in ("type", "token", "label", *PAYER_FIELDS)}
         obj.pk = add_payment_method(
             client=obj.account.client, account_no=obj.account_id, caller=Caller(staff=request.user), **fields
         ).pk

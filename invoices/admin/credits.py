@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.options import InlineModelAdmin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
@@ -10,28 +10,21 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.catalogue import FormOfAccount, check_of_client
+from accounts.admin.catalogue import check_of_client
 from accounts.admin.figures import count
 from accounts.admin.rows import (
     HistoryAdmin,
-    MasterDataAdmin,
     MasterDataForm,
     PagedInline,
-    add_link,
+    ReadOnlyAdmin,
     link_to_page,
-    may_add,
-    never,
     page_link,
 )
-from accounts.callers import Caller
-from accounts.clock import today
 from accounts.models import Client
 from accounts.rates import shown_rate
-from billing_site.errors import BillingError
 from invoices.admin.amounts import amount
 from invoices.models import Coupon, CouponRedemption, CouponUse, CreditUse, ServiceCredit, Surcharge
-from invoices.services.billing.coupons import check_limits, redeem_coupon, withdraw_redemption
-from invoices.services.billing.service_credits import add_service_credit, expire_service_credit
+from invoices.services.billing.coupons import check_limits
 from invoices.services.planning.extras import credits_with_used, redemptions_with_used
 
 
@@ -118,7 +111,6 @@ class CouponAdmin(OffOrOn, HistoryAdmin):  # type: ignore[misc]
     client_path = "client"
     form = OfClientForm
     fixed_fields = ["client"]
-    readonly_fields = ["redeem"]
     list_display = [
         "code",
         "name",
@@ -153,7 +145,7 @@ class CouponAdmin(OffOrOn, HistoryAdmin):  # type: ignore[misc]
             ("valid_from", "valid_to"),
             ("cycles", "max_redemptions"),
         ]
-        return [*fields, "redeem"] if obj and may_add(request, CouponRedemption) else [*fields]
+        return [*fields]
 
     def get_inlines(self, request: HttpRequest, obj: Coupon | None) -> list[type[InlineModelAdmin]]:
         return [RedemptionsOfCoupon] if obj else []
@@ -164,75 +156,27 @@ class CouponAdmin(OffOrOn, HistoryAdmin):  # type: ignore[misc]
             return str(coupon.redeemed)
         return gettext("%(number)d of %(most)d") % {"number": coupon.redeemed, "most": coupon.max_redemptions}
 
-    @admin.display(description=_("another redemption"))
-    def redeem(self, coupon: Coupon) -> SafeString:
-        return add_link(CouponRedemption, _("Redeem for an account"), coupon=coupon.pk)
-
-
-class RedemptionForm(FormOfAccount):
-    named: ClassVar = {"code": "coupon"}
-    of_client = "coupon"
-
 
 @admin.register(CouponRedemption)
-class CouponRedemptionAdmin(MasterDataAdmin):
-    """Redemptions. Adding one redeems a coupon. It can be withdrawn until an invoice has used it, but not changed."""
+class CouponRedemptionAdmin(ReadOnlyAdmin):
+    """Redemptions. Coupons are redeemed and withdrawn on the page of the account."""
 
     client_path = "coupon__client"
-    form = RedemptionForm
+    fields = [("coupon", "account"), ("redemption_no", "redeemed_on"), "uses"]
     list_display = ["coupon", "redemption_no", "account", "redeemed_on", "uses"]
     list_filter = ["coupon__client", "redeemed_on"]
     list_select_related = ["coupon", "account"]
     search_fields = ["coupon__code__exact", "account__client_acct_id", "account__id__exact"]
-    autocomplete_fields = ["coupon", "account"]
-    actions = ["withdraw"]
-    has_change_permission = never
-    # Only the service can tell whether an invoice has used it.
-    has_delete_permission = never
-
-    def has_withdraw_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("invoices.delete_couponredemption")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CouponRedemption]:
         return redemptions_with_used(super().get_queryset(request))
 
-    def get_fields(self, request: HttpRequest, obj: CouponRedemption | None = None) -> list[Any]:
-        return [("coupon", "account"), ("redemption_no", "redeemed_on"), "uses"] if obj else ["coupon", "account"]
-
     def get_inlines(self, request: HttpRequest, obj: CouponRedemption | None) -> list[type[InlineModelAdmin]]:
         return [UsesOfRedemption] if obj else []
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        client = obj.account.client
-        obj.pk = redeem_coupon(
-            client=client,
-            account_no=obj.account_id,
-            caller=Caller(staff=request.user),
-            code=obj.coupon.code,
-            today=today(client),
-        ).pk
-
-    @admin.action(description=_("Withdraw selected"), permissions=["withdraw"])
-    def withdraw(self, request: HttpRequest, queryset: QuerySet[CouponRedemption]) -> None:
-        withdrawn = 0
-        for redemption in queryset.select_related("coupon__client").order_by("account_id", "pk"):
-            try:
-                withdraw_redemption(
-                    client=redemption.coupon.client, redemption_no=redemption.pk, caller=Caller(staff=request.user)
-                )
-                withdrawn += 1
-            except BillingError as refusal:
-                messages.error(request, f"{redemption}: {refusal.code.number} {refusal.shown}")
-        if withdrawn:
-            messages.success(request, gettext("Redemptions withdrawn: %(count)d") % {"count": withdrawn})
 
     @admin.display(description=_("invoices that used it"), ordering="used")
     def uses(self, redemption: CouponRedemption) -> SafeString:
         return count(redemption.used)  # type: ignore[attr-defined]
-
-
-class ServiceCreditForm(FormOfAccount):
-    of_client = "service"
 
 
 class UsesOfCredit(PagedInline):
@@ -273,14 +217,17 @@ class CreditFigures:
 
 
 @admin.register(ServiceCredit)
-class ServiceCreditAdmin(CreditFigures, MasterDataAdmin):  # type: ignore[misc]
-    """Service credits. Their terms do not change. They are not deleted; setting the last day ends them."""
+class ServiceCreditAdmin(CreditFigures, ReadOnlyAdmin):  # type: ignore[misc]
+    """Service credits. They are given and ended on the page of the account."""
 
     client_path = "account__client"
-    form = ServiceCreditForm
-    fixed_fields = ["account", "amount", "reason", "gl_code", "service"]
-    has_delete_permission = never
-    readonly_fields = ["used_in_currency", "left_in_currency", "created_at"]
+    fields = [
+        ("account", "amount_in_currency"),
+        ("reason", "gl_code"),
+        ("service", "expires_on"),
+        ("used_in_currency", "left_in_currency"),
+        "created_at",
+    ]
     list_display = [
         "reason",
         "id",
@@ -294,23 +241,9 @@ class ServiceCreditAdmin(CreditFigures, MasterDataAdmin):  # type: ignore[misc]
     list_filter = ["account__client", "expires_on", "created_at"]
     list_select_related = ["account", "service"]
     search_fields = ["reason", "id__exact", "account__client_acct_id"]
-    autocomplete_fields = ["account", "service"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ServiceCredit]:
         return credits_with_used(super().get_queryset(request))
 
-    def get_fields(self, request: HttpRequest, obj: ServiceCredit | None = None) -> list[Any]:
-        fields = [("account", "amount"), ("reason", "gl_code"), ("service", "expires_on")]
-        return [*fields, ("used_in_currency", "left_in_currency"), "created_at"] if obj else [*fields]
-
     def get_inlines(self, request: HttpRequest, obj: ServiceCredit | None) -> list[type[InlineModelAdmin]]:
         return [UsesOfCredit] if obj else []
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        client, caller = obj.account.client, Caller(staff=request.user)
-        fields = form.cleaned_data
-        if change:
-            expire_service_credit(client=client, credit_no=obj.pk, caller=caller, expires_on=fields["expires_on"])
-            return
-        terms = {name: value for name, value in fields.items() if name != "account"}
-        obj.pk = add_service_credit(client=client, account_no=obj.account_id, caller=caller, today=today(client), **terms).pk

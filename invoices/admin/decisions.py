@@ -69,6 +69,12 @@ DECISIONS = {
         _("Discard"),
         _("discarded"),
     ),
+    Action.RECALCULATE: Decision(
+        _("Recalculate these documents?"),
+        _("Each document is calculated again from today's data. Its invoice number and adjustments stay."),
+        _("Recalculate"),
+        _("recalculated"),
+    ),
     Action.REGENERATE: Decision(
         _("Regenerate these documents?"),
         _("Each document is discarded, and a new pending one is generated for the same cycle from today's data."),

@@ -12,10 +12,11 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext, pgettext_lazy
 from unfold.decorators import display
 
 from accounts.admin.figures import day, figures, plain
-from accounts.admin.rows import HistoryAdmin, ReadOnlyAdmin, ReadOnlyInline, add_link, cached_per_row, list_link, page_link
+from accounts.admin.rows import HistoryAdmin, ReadOnlyAdmin, ReadOnlyInline, cached_per_row, page_link, text_link
 from accounts.callers import Caller
 from accounts.clock import today
 from accounts.staff import name_of
@@ -30,15 +31,10 @@ from invoices.kinds import CHARGE_KINDS, EntryKind, InvoiceStatus
 from invoices.models import (
     Allocation,
     BilledPeriod,
-    CreditMemo,
-    Dispute,
     Invoice,
     LedgerEntry,
     NumberSeries,
-    Payment,
     TaxDetail,
-    TransactionVoid,
-    WriteOff,
 )
 from invoices.plan.actions import Action
 from invoices.services.actions import available_actions
@@ -61,6 +57,8 @@ TAX_COLUMNS = (
     "percent_plain",
     "taxable_in_currency",
     "tax_in_currency",
+    "vat_category",
+    "exemption_reason",
 )
 PARTY_PARTS = ("company", "name", "address1", "address2", "city", "region", "postal_code", "country")
 
@@ -73,29 +71,38 @@ def as_printed(party: dict[str, str]) -> SafeString:
 ACTION_NAMES = {
     Action.APPROVE: _("Approve"),
     Action.DISCARD: _("Discard"),
+    Action.RECALCULATE: _("Recalculate"),
     Action.REGENERATE: _("Regenerate"),
+    Action.ADJUST: _("Adjust lines"),
     Action.VOID: _("Void"),
     Action.COLLECT: _("Collect"),
-    Action.REFUND: _("Refund"),
+    Action.REFUND: pgettext_lazy("act", "Refund"),
     Action.CREDIT: _("Credit memo"),
     Action.WRITE_OFF: _("Write off"),
-    Action.DISPUTE: _("Dispute"),
-    Action.REBILL: _("Rebill"),
+    Action.DISPUTE: pgettext_lazy("act", "Dispute"),
+    Action.REBILL: pgettext_lazy("act", "Rebill"),
+    Action.UNDO: _("Undo rebill"),
+    Action.UNDO_MEMO: _("Undo credit memo"),
+    Action.UNDO_VOID: _("Undo void"),
 }
 
 
 def _act_links(invoice: Invoice) -> dict[Action, SafeString]:
     """Return links to the pages of acts that have one."""
     links = {
-        Action.CREDIT: add_link(CreditMemo, _("Credit memo"), corrects=invoice.pk),
-        Action.WRITE_OFF: add_link(WriteOff, _("Write off"), invoice=invoice.pk),
-        Action.DISPUTE: add_link(Dispute, _("Dispute"), invoice=invoice.pk),
-        Action.REFUND: list_link(Payment, _("Payments of the account"), account__id__exact=invoice.account_id),
+        Action.CREDIT: text_link(reverse("credit-lines", args=[invoice.pk]), _("Credit memo")),
+        Action.WRITE_OFF: text_link(reverse("write-off", args=[invoice.pk]), _("Write off")),
+        Action.DISPUTE: text_link(reverse("dispute", args=[invoice.pk]), pgettext("act", "Dispute")),
+        Action.REFUND: text_link(reverse("refund-invoice", args=[invoice.pk]), pgettext("act", "Refund")),
         Action.REBILL: format_html('<a href="{}">{}</a>', reverse("rebill", args=[invoice.pk]), _("Rebill in the builder")),
+        Action.ADJUST: format_html('<a href="{}">{}</a>', reverse("adjust", args=[invoice.pk]), _("Adjust in the builder")),
+        Action.UNDO: format_html('<a href="{}">{}</a>', reverse("undo", args=[invoice.pk]), _("Preview the undo")),
+        Action.UNDO_MEMO: text_link(reverse("undo-memo", args=[invoice.pk]), _("Undo credit memo")),
+        Action.UNDO_VOID: text_link(reverse("undo-void", args=[invoice.pk]), _("Undo void")),
     }
     entry = LedgerEntry.objects.filter(invoice=invoice, kind__in=CHARGE_KINDS).first()
     if entry is not None:
-        links[Action.VOID] = add_link(TransactionVoid, _("Void"), voids=entry.pk)
+        links[Action.VOID] = text_link(reverse("void-transaction", args=[entry.pk]), _("Void"))
     return links
 
 
@@ -147,7 +154,7 @@ class InvoiceAdmin(DecidedInList, HeldByInvoice, ReadOnlyAdmin):  # type: ignore
     list_filter = ["status", "kind", "client", "bill_date", "invoice_date"]
     list_select_related = ["account"]
     search_fields = ["document_number", "id__exact", "account__client_acct_id"]
-    actions = ["approve_selected", "discard_selected", "regenerate_selected", "collect_selected"]
+    actions = ["approve_selected", "discard_selected", "recalculate_selected", "regenerate_selected", "collect_selected"]
     fieldsets = [
         (
             None,
@@ -155,6 +162,7 @@ class InvoiceAdmin(DecidedInList, HeldByInvoice, ReadOnlyAdmin):  # type: ignore
                 "fields": [
                     ("document_number", "id"),
                     ("status", "custom_status_label"),
+                    ("posting_status", "posting_user", "posting_at"),
                     ("account", "client"),
                     ("kind", "currency"),
                     ("net_in_currency", "tax_in_currency"),
@@ -299,6 +307,10 @@ class InvoiceAdmin(DecidedInList, HeldByInvoice, ReadOnlyAdmin):  # type: ignore
     def bill_to_as_printed(self, invoice: Invoice) -> SafeString:
         return as_printed(invoice.bill_to)
 
+    @admin.action(description=_("Recalculate selected"), permissions=["approve"])
+    def recalculate_selected(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> TemplateResponse:
+        return decide(self, request, queryset, Action.RECALCULATE)
+
     @admin.action(description=_("Regenerate selected"), permissions=["approve"])
     def regenerate_selected(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> TemplateResponse:
         return decide(self, request, queryset, Action.REGENERATE)
@@ -313,10 +325,10 @@ class NumberSeriesAdmin(HistoryAdmin):
     """Number series. Prefix and suffix can be chosen. Approval moves the counter, and a series is never deleted: no gaps."""
 
     client_path = "client"
-    fields = ["client", "kind", ("prefix", "suffix"), "last_number"]
+    fields = ["client", "kind", ("prefix", "suffix"), "last_number", ("year", "last_of_year")]
     fixed_fields = ["client", "kind"]
-    readonly_fields = ["last_number"]
-    list_display = ["client", "kind", "prefix", "suffix", "last_number"]
+    readonly_fields = ["last_number", "year", "last_of_year"]
+    list_display = ["client", "kind", "prefix", "suffix", "last_number", "year", "last_of_year"]
     list_filter = ["client", "kind"]
     list_select_related = ["client"]
     search_fields = ["client__name", "prefix"]

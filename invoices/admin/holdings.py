@@ -15,6 +15,7 @@ from billing_site.common.storage import ExactSum
 from invoices.admin.amounts import amount
 from invoices.kinds import LIVE_STATUSES
 from invoices.models import Invoice, Usage
+from invoices.services.usage.usage_storage import CHARGED_UNITS
 
 
 class HeldByInvoice:
@@ -23,7 +24,11 @@ class HeldByInvoice:
     @admin.display(description=_("usage"))
     @cached_per_row
     def usage_held(self, invoice: Invoice) -> SafeString:
-        held = invoice.usage.order_by("service").values_list("service__name").annotate(Count("pk"), ExactSum("units"))
+        held = (
+            invoice.usage.order_by("service")
+            .values_list("service__name")
+            .annotate(Count("pk"), charged=ExactSum(CHARGED_UNITS))
+        )
         rows = [(name, count(records), plain(units)) for name, records, units in held]
         if not rows:
             return SafeString("-")

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -14,9 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin.figures import day, figures
 from accounts.admin.rows import (
     ReadOnlyAdmin,
-    add_link,
     cached_per_row,
     page_link,
+    text_link,
 )
 from accounts.staff import name_of
 from invoices.admin.amounts import amount
@@ -27,14 +28,10 @@ from invoices.kinds import (
     EntryKind,
     VoidReason,
 )
-from invoices.models import (
-    LedgerEntry,
-    ReasonCode,
-    Refund,
-    TransactionVoid,
-)
+from invoices.models import LedgerEntry, ReasonCode
 from invoices.services.money.ledger.history import description, with_voids
 from invoices.services.money.ledger.open_items import left_of_credit
+from invoices.services.money.ledger.voids import UNDOABLE_KINDS
 
 
 class EntryColumns:
@@ -115,9 +112,11 @@ class EntryColumns:
         entry = self.entry(row)
         if entry.kind in CHARGE_KINDS or entry.kind == EntryKind.VOID or entry.is_voided:
             return SafeString("-")
-        links = [add_link(TransactionVoid, _("Void transaction"), voids=entry.pk)]
+        links = [text_link(reverse("void-transaction", args=[entry.pk]), _("Void transaction"))]
+        if entry.kind in UNDOABLE_KINDS:
+            links = [text_link(reverse("undo-transaction", args=[entry.pk]), _("Undo transaction"))]
         if entry.kind in PAYMENT_KINDS:
-            links.insert(0, add_link(Refund, _("Refund payment"), payment=entry.pk))
+            links.insert(0, text_link(reverse("refund", args=[entry.pk]), _("Refund payment")))
         return format_html_join(SafeString(" &middot; "), "{}", ((link,) for link in links))
 
     @admin.display(description=_("unapplied"))
@@ -171,3 +170,18 @@ class LedgerEntryAdmin(EntryColumns, ReadOnlyAdmin):  # type: ignore[misc]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LedgerEntry]:
         return with_voids(super().get_queryset(request))
+
+
+class EntryAdmin(EntryColumns, ReadOnlyAdmin):  # type: ignore[misc]
+    """Entries of one kind. The pages of the back office make and void them."""
+
+    client_path = "account__client"
+    kind: EntryKind
+    list_display = ["named", "account", "date", "invoice_link", "amount_in_currency"]
+    list_filter = ["entry_date", "account__client"]
+    search_fields = ["id__exact", "account__client_acct_id", "account__id__exact"]
+    fields = LedgerEntryAdmin.fields
+    readonly_fields = LedgerEntryAdmin.readonly_fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return with_voids(super().get_queryset(request)).filter(kind=self.kind)

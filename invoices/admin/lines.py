@@ -103,6 +103,8 @@ class InvoiceLineAdmin(LineFigures, ReadOnlyAdmin):  # type: ignore[misc]
                     ("line_type", "description"),
                     ("service", "plan_name"),
                     ("plan_instance", "po_num"),
+                    ("order_line", "accounting_reference", "object_reference"),
+                    "is_return",
                     ("gl_code", "tax_category"),
                     ("period_start", "period_end"),
                 ]
@@ -113,6 +115,7 @@ class InvoiceLineAdmin(LineFigures, ReadOnlyAdmin):  # type: ignore[misc]
             {
                 "fields": [
                     ("units_plain", "rate_plain"),
+                    ("unit_code", "price_units_plain"),
                     ("list_rate_plain", "price"),
                     ("tier", "tier_no"),
                     ("tier_from_plain", "tier_to_plain"),
@@ -129,6 +132,10 @@ class InvoiceLineAdmin(LineFigures, ReadOnlyAdmin):  # type: ignore[misc]
             {"fields": [("bill_from_location", "ship_from_location"), ("bill_to_contact", "ship_to_contact")]},
         ),
     ]
+
+    @admin.display(description=_("price units"))
+    def price_units_plain(self, line: InvoiceLine) -> SafeString:
+        return plain(line.price_units)
 
     @admin.display(description=_("list rate per unit"))
     def list_rate_plain(self, line: InvoiceLine) -> SafeString:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.admin.files import CLIENT_NO, ClientFile, FilesAdmin
 from accounts.admin.rows import HistoryAdmin, never
+from accounts.services.changing import FIXED
 from invoices.models import ReasonCode, TaxRate
 
 
@@ -18,7 +19,7 @@ class TaxRateFile(ClientFile):
     class Meta(ClientFile.Meta):
         model = TaxRate
         import_id_fields = ("client_no", "name", "country", "region", "category", "valid_from")
-        fields = (*import_id_fields, "percent", "taxed_at", "valid_to")
+        fields = (*import_id_fields, "percent", "vat_category", "exemption_reason", "taxed_at", "valid_to")
 
 
 class ReasonCodeFile(ClientFile):
@@ -69,9 +70,16 @@ class ReasonCodeAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
 class TaxRateAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
     resource_classes = [TaxRateFile]
     client_path = "client"
-    fields = ["client", "name", ("country", "region"), ("category", "percent", "taxed_at"), ("valid_from", "valid_to")]
-    fixed_fields = ["client"]
-    list_display = ["name", "client", "country", "region", "category", "percent", "valid_from", "valid_to"]
+    fields = [
+        "client",
+        "name",
+        ("country", "region"),
+        ("category", "percent", "taxed_at"),
+        ("vat_category", "exemption_reason"),
+        ("valid_from", "valid_to"),
+    ]
+    fixed_fields = FIXED["invoices.taxrate"]
+    list_display = ["name", "client", "country", "region", "category", "percent", "vat_category", "valid_from", "valid_to"]
     list_filter = ["client", "country", "category"]
     list_select_related = ["client"]
     search_fields = ["name", "country", "region", "category"]

@@ -11,8 +11,9 @@ from accounts.callers import Caller
 from accounts.rights import SEND_STATEMENTS
 from billing_site.errors import BillingError, shown_message
 from invoices.kinds import StatementStatus
-from invoices.models import DocumentFile, Statement
-from invoices.services.statements.statements import Mails, resend_statement
+from invoices.models import DocumentFile, MailText, Statement
+from invoices.services.statements.mails import Mails
+from invoices.services.statements.statements import resend_statement
 
 
 @admin.register(Statement)
@@ -56,6 +57,16 @@ class StatementAdmin(NamesPeople, ReadOnlyAdmin):  # type: ignore[misc]
 
 def _named(statement: Statement) -> dict[str, str]:
     return {"document": str(statement.invoice), "email": statement.email}
+
+
+@admin.register(MailText)
+class MailTextAdmin(ReadOnlyAdmin):
+    """The words of e-mails. They are changed on their page, where they are checked and previewed."""
+
+    client_path = "client"
+    list_display = ["client", "kind", "language", "subject"]
+    list_filter = ["client", "kind", "language"]
+    search_fields = ["subject"]
 
 
 @admin.register(DocumentFile)

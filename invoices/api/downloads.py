@@ -9,6 +9,7 @@ from rest_framework.renderers import BaseRenderer
 from invoices.kinds import FileState
 from invoices.models import DocumentFile, Invoice
 from invoices.services.printing.archives import zip_of_files
+from invoices.services.printing.e_invoices import XML
 from invoices.services.printing.files import FileContent, made_files
 from invoices.services.printing.pdf import PDF
 
@@ -24,6 +25,10 @@ class _FileRenderer(BaseRenderer):
 
 class PdfRenderer(_FileRenderer):
     media_type, format = PDF, "pdf"
+
+
+class XmlRenderer(_FileRenderer):
+    media_type, format = XML, "xml"
 
 
 class ZipRenderer(_FileRenderer):

@@ -7,19 +7,32 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_filters.filterset import FilterSet
 
 from accounts.clock import today
-from accounts.models import Client, Contact
-from billing_site.common.fields import AmountFilter, ChoicesFilter, DayFilter, LongFilter, TextFilter, TrueFalseFilter
-from invoices.kinds import Flag, InvoiceKind, InvoiceStatus, RunResult
+from accounts.models import Client
+from billing_site.common.fields import (
+    AmountFilter,
+    ChoicesFilter,
+    DayFilter,
+    LongFilter,
+    RangeFilterSet,
+    TextFilter,
+    TrueFalseFilter,
+)
+from invoices.kinds import DocumentState, Flag, InvoiceKind, InvoiceStatus, PostingStatus, RunResult
 from invoices.models import Invoice, InvoiceLine, RunOutcome
-from invoices.services.lists.failures import collection_failed, file_missing, statement_failed
+from invoices.services.documents.states import in_states
+from invoices.services.lists.failures import collection_failed, failed_attempts, file_missing, statement_failed
+from invoices.services.lists.search import documents_named
 from invoices.services.money.ledger.open_items import IS_OPEN, open_invoices
 from invoices.services.planning.flags import flagged_as
 
 
-class InvoiceFilter(FilterSet):
+class InvoiceFilter(RangeFilterSet):
     acct_no = LongFilter("account")
     client_acct_id = TextFilter("account__client_acct_id")
     status = ChoicesFilter(InvoiceStatus)
+    state = ChoicesFilter(DocumentState, field_name="pk", method="filter_state")
+    custom_status_label = TextFilter("custom_status_label", "iexact")
+    posting_status = ChoicesFilter(PostingStatus)
     kind = ChoicesFilter(InvoiceKind)
     currency = TextFilter("currency", "iexact", max_length=3)
     document_number = TextFilter("document_number")
@@ -41,6 +54,7 @@ class InvoiceFilter(FilterSet):
     overdue = TrueFalseFilter("pk", method="filter_overdue")
     rebilled = TrueFalseFilter("pk", method="filter_rebilled")
     collection_failed = TrueFalseFilter("pk", method="filter_collection_failed")
+    collection_reason = TextFilter("pk", method="filter_collection_reason", max_length=50)
     statement_failed = TrueFalseFilter("pk", method="filter_statement_failed")
     file_missing = TrueFalseFilter("pk", method="filter_file_missing")
     po_num = TextFilter("pk", method="filter_po_num", max_length=1000)
@@ -59,6 +73,10 @@ class InvoiceFilter(FilterSet):
     def filter_flag(self, rows: QuerySet[Any], name: str, value: Sequence[str]) -> QuerySet[Any]:
         """Keep documents with one of these flags."""
         return rows.filter(flagged_as(self._client(), [Flag(one) for one in value])) if value else rows
+
+    def filter_state(self, rows: QuerySet[Any], name: str, value: Sequence[str]) -> QuerySet[Any]:
+        """Keep documents with one of these states, as of the client's today."""
+        return in_states(rows, [DocumentState(one) for one in value], today(self._client())) if value else rows
 
     def filter_open(self, rows: QuerySet[Any], name: str, value: bool | None) -> QuerySet[Any]:
         """Keep issued documents with an amount due, or the others."""
@@ -81,6 +99,10 @@ class InvoiceFilter(FilterSet):
     def filter_collection_failed(self, rows: QuerySet[Any], name: str, value: bool | None) -> QuerySet[Any]:
         return _chosen(rows, collection_failed(rows), value)
 
+    def filter_collection_reason(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Keep documents whose last collection failed with this code of the payment gateway."""
+        return rows.filter(pk__in=failed_attempts().filter(proc_status_code=value).values("invoice"))
+
     def filter_statement_failed(self, rows: QuerySet[Any], name: str, value: bool | None) -> QuerySet[Any]:
         return _chosen(rows, statement_failed(rows), value)
 
@@ -96,12 +118,9 @@ class InvoiceFilter(FilterSet):
         return rows.filter(Exists(RunOutcome.objects.filter(invoice=OuterRef("pk"), run=value))) if value is not None else rows
 
     def filter_search(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Keep documents by the beginning of the document number or account id, by PO number, or by a part of a contact's
-        name."""
-        named = Contact.objects.filter(account=OuterRef("account"), name__icontains=value)
-        ordered = InvoiceLine.objects.filter(invoice=OuterRef("pk"), po_num=value)
-        begins = Q(document_number__istartswith=value) | Q(account__client_acct_id__istartswith=value)
-        return rows.filter(begins | Exists(named) | Exists(ordered))
+        """Keep documents by the beginning of the document number, account id or custom status, by PO number, or by a part of
+        a contact's name."""
+        return rows.filter(documents_named(self._client(), value)) if value else rows
 
 
 def _chosen(rows: QuerySet[Any], such: QuerySet[Any], value: bool | None) -> QuerySet[Any]:

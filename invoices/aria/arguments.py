@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from rest_framework import serializers
+from rest_framework.fields import empty
 
-from accounts.api.fields import NO_ACCOUNT, NO_INVOICE, NO_PLAN_INSTANCE, NO_TRANSACTION, NOT_SUPPORTED, ReceiptIdField
+from accounts.api.fields import NO_ACCOUNT, NO_INVOICE, NO_PLAN_INSTANCE, NO_TRANSACTION, ReceiptIdField
 from accounts.api.serializers import AccountArguments
+from accounts.validators import validate_currency
 from billing_site.common.fields import DayField, FlagField, GivenSerializer, LongField, TrueFalseField, rows_of
 from invoices.api.serializers.documents import GenInvoiceArguments, validate_client_notes
 from invoices.api.serializers.money import MoneyField, TransHistoryArguments, VoidInvoiceArguments
@@ -16,6 +19,41 @@ from invoices.kinds import ReasonType
 OLDEST_FIRST = 1
 MOST_INVOICES = 100
 """Limit of invoices that one payment pays or one call collects."""
+
+
+def validate_oldest_first(method: int) -> None:
+    """Refuse an Aria `payment_application_method` other than 1, the oldest invoice first."""
+    if method != OLDEST_FIRST:
+        raise serializers.ValidationError(f"Only {OLDEST_FIRST} (oldest first); others are not supported here.")
+
+
+class UserIdField(serializers.CharField):
+    """An account by Aria's user id, which is `client_acct_id` here."""
+
+    def __init__(self) -> None:
+        super().__init__(max_length=50, required=False)
+
+
+class TextField(serializers.CharField):
+    """An optional text of at most this length."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__(max_length=length, required=False)
+
+
+class CurrencyField(serializers.CharField):
+    """A currency by its three letters, in lower case."""
+
+    def __init__(self) -> None:
+        super().__init__(max_length=3)
+
+    def run_validation(self, data: Any = empty) -> Any:
+        code = super().run_validation(data)
+        try:
+            validate_currency(code)
+        except ValidationError as error:
+            raise serializers.ValidationError(error.messages) from error
+        return code
 
 
 class InvoiceRow(GivenSerializer):
@@ -112,6 +150,7 @@ class InvoiceHistoryArguments(GivenSerializer):
 class InvoiceHistoryMArguments(PlanScope):
     """get_invoice_history_m. A plan instance of -1, or none, means all. Aria has two names for it."""
 
+    user_id = UserIdField()
     master_plan_instance_id = LongField(no_such=NO_PLAN_INSTANCE, required=False)
     start_bill_date = DayField(required=False)
     end_bill_date = DayField(required=False)
@@ -122,8 +161,6 @@ class InvoiceHistoryMArguments(PlanScope):
         if option not in (0, 1, 2):
             raise serializers.ValidationError("0, 1 or 2.")
         return option
-
-    unsupported = ("user_id",)
 
 
 class VoidMArguments(AccountArguments, VoidInvoiceArguments):
@@ -138,11 +175,12 @@ class StatementOfInvoiceArguments(InvoiceOfAccountArguments):
 
 
 class CollectArguments(OneArray):
-    """Collect all that is due, or what is due on the named invoices. Partial collection is not supported."""
+    """Collect what is due, or what is due on the named invoices, or a part of it."""
 
     amount_to_collect = MoneyField(required=False)
     specific_invoices_list = rows_of(InvoiceRow(), most=MOST_INVOICES, required=False)
     specific_charge_transaction_id = rows_of(ChargeRow(), most=MOST_INVOICES, required=False)
+    payment_application_method = LongField(required=False, validators=[validate_oldest_first])
     client_receipt_id = ReceiptIdField()
 
     unsupported = COLLECTION
@@ -166,17 +204,12 @@ class ExternalPaymentArguments(OneArray, AccountArguments):
     reference_code = serializers.CharField(max_length=32)
     comments = serializers.CharField(max_length=200, required=False, default="")
     payment_received_date = DayField(required=False)
-    payment_application_method = LongField(required=False)
+    payment_application_method = LongField(required=False, validators=[validate_oldest_first])
     invoice_no = rows_of(InvoiceRow(), most=MOST_INVOICES, required=False)
     specific_charge_transaction_id = rows_of(ChargeRow(), most=MOST_INVOICES, required=False)
     client_receipt_id = ReceiptIdField()
 
     unsupported = EXTERNAL_PAYMENT
-
-    def validate_payment_application_method(self, method: int) -> int:
-        if method != OLDEST_FIRST:
-            raise serializers.ValidationError(f"Only {OLDEST_FIRST} (oldest first) is supported.", code=NOT_SUPPORTED)
-        return method
 
 
 class TransHistoryMArguments(PlanScope, TransHistoryArguments):

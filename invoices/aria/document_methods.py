@@ -10,7 +10,7 @@ from accounts import rights
 from accounts.aria.method_calls import Call, method_call, never
 from accounts.clock import today
 from accounts.models import Account, Receipt
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.api.account_scope import GROUP_FIELDS, SCOPE_FIELDS, account_no_of, check_scope
 from invoices.api.serializers.documents import GenInvoiceArguments, billing_request
 from invoices.api.serializers.money import VoidInvoiceArguments
@@ -148,7 +148,7 @@ class PendingMethods:
         refused_act="pending.refused",
         right=rights.APPROVE,
         resume=finish_document,
-        answer=lambda call, invoice_no: _managed(invoice_no),
+        answer=lambda call, invoice_no: _managed(call, invoice_no),
     )
     def manage_pending_invoice(self, call: Call) -> int | None:
         return _decide(call)
@@ -309,10 +309,14 @@ def _pending_no(call: Call) -> int:
     return invoice_no
 
 
-def _managed(invoice_no: int | None) -> Mapping[str, Any]:
+def _managed(call: Call, invoice_no: int | None) -> Mapping[str, Any]:
+    """Return the document that a decision leaves, or say (90330) that its approval is recorded and it is still pending."""
     if invoice_no is None:
         return {"new_invoice_no": None}
     invoice = Invoice.objects.get(pk=invoice_no)
+    if DIRECTIVES[call.arguments["action_directive"]] == DecisionAct.APPROVE and invoice.status == InvoiceStatus.PENDING:
+        recorded = BillingError(ErrorCode.APPROVAL_RECORDED, Detail("invoice {invoice_no}", invoice_no=invoice.pk))
+        return {"error_code": recorded.code.number, "error_msg": recorded.message, "new_invoice_no": None}
     new_invoice_no = None if invoice.status == InvoiceStatus.DISCARDED else invoice.pk
     return {"new_invoice_no": new_invoice_no, **settled_fields(invoice, "code")}
 
@@ -321,7 +325,7 @@ def _managed_m(call: Call, invoice_no: int | None) -> Mapping[str, Any]:
     number = call.arguments.get("invoice_no") if invoice_no is None else invoice_no
     accounts = Account.objects.filter(pk=account_no_of(call)) if number is None else Account.objects.filter(invoices=number)
     account = accounts.get()
-    managed = _managed(invoice_no)
+    managed = _managed(call, invoice_no)
     failure = {name: managed.get(name) for name in ("collection_error_code", "collection_error_msg")}
     return {
         "acct_no": account.pk,
@@ -332,7 +336,7 @@ def _managed_m(call: Call, invoice_no: int | None) -> Mapping[str, Any]:
 
 
 def _lines(invoice: Any) -> list[dict[str, Any]]:
-    excluded = excluded_lines([invoice.rb_no])[invoice.rb_no] if invoice.rb_no else None
+    excluded = excluded_lines([invoice.rb_no])[invoice.rb_no] if invoice.rb_no else ()
     return detail_rows(invoice, stored_contents([invoice.pk])[invoice.pk], excluded)
 
 

@@ -12,7 +12,7 @@ from billing_site.common.currencies import currency_of
 from billing_site.errors import ErrorCode, message_of
 from invoices.calculation import rounded
 from invoices.document import Document, Line, Tax
-from invoices.kinds import INVOICE_TYPES, InvoiceKind, InvoiceStatus
+from invoices.kinds import INVOICE_TYPES, InvoiceKind, InvoiceStatus, LineType
 from invoices.models import CollectionAttempt, Invoice, Statement
 from invoices.models.collection import PROC_FIELDS
 from invoices.services.documents.document_storage import contact_number_reading, contact_numbers
@@ -188,8 +188,8 @@ NOT_KEPT_OF_LINES = (
 """Aria's output fields of a line for data that we do not store. They are null."""
 
 
-def detail_rows(invoice: Any, content: Document, excluded: Sequence[int] | None) -> list[dict[str, Any]]:
-    """Return the lines as get_invoice_details has them. `excluded` are those that a rebill left out; None if not rebilled.
+def detail_rows(invoice: Any, content: Document, excluded: Sequence[int]) -> list[dict[str, Any]]:
+    """Return the lines as get_invoice_details has them. `excluded` are those that a rebill left out.
 
     `invoice` must be annotated with `transaction_no` and `client_acct_id`, as by `document_of_account`.
     """
@@ -205,9 +205,7 @@ def detail_rows(invoice: Any, content: Document, excluded: Sequence[int] | None)
         row["po_num"] = line.po_num or None
         row["tax_related_ind"] = int(line.is_tax)
         row["rb_line_comments"] = line.comments or None
-        row["rb_excluded"] = None
-        if excluded is not None and not line.is_tax:
-            row["rb_excluded"] = int(line.line_no in excluded)
+        row["rb_excluded"] = int(not line.is_tax and line.line_no in excluded)
     return list(rows)
 
 
@@ -278,6 +276,59 @@ def credit_row(creditable: CreditableLine, currency: str) -> dict[str, Any]:
         "amount": number(creditable.line.base, currency),
         "max_credit_amount": number(creditable.most, currency),
     }
+
+
+def order_amounts(content: Document) -> dict[str, Any]:
+    """Return the lines, taxes and totals of an invoice under the names of create_order."""
+    items, currency = aria_document(content), content.terms.currency
+    credited = sum((line.amount for line in content.lines if line.amount < 0 and not line.is_tax), Decimal(0))
+    charged, tax = content.terms.net_amount - credited, content.terms.tax_amount
+    return {
+        "total_charges_before_tax": number(charged, currency),
+        "total_tax_charges": number(tax, currency),
+        "total_charges_after_tax": number(charged + tax, currency),
+        "total_credit": number(-credited, currency),
+        "cart_invoice_line_items": [_order_row(item) for item in items["invoice_items"]],
+        "tax_details": items["tax_details"],
+    }
+
+
+ORDER_LINE_NAMES = {
+    "line_no": "invoice_line_no",
+    "line_units": "units",
+    "description": "line_description",
+    "date_range_start": "start_date_range",
+    "date_range_end": "end_date_range",
+}
+SAME_IN_ORDERS = (
+    *("service_no", "client_service_id", "service_name", "plan_no", "client_plan_id", "plan_name", "rate_per_unit"),
+    *("line_amount", "bill_from_address_no", "ship_from_address_no", "bill_to_address_no", "ship_to_address_no"),
+)
+"""Names of lines in create_order: those that gen_rb_m has otherwise, and those that both have."""
+
+
+SAME_IN_PLANS = (*SAME_IN_ORDERS, "line_type", "proration_factor", "credit_coupon_code")
+
+
+def plan_line_rows(lines: Sequence[Line]) -> list[dict[str, Any]]:
+    """Return lines of a planned invoice under the names of assign_acct_plan_m. Two queries."""
+    service_nos, instance_nos = _named(lines)
+    services = {one.pk: one for one in _services(service_nos)}
+    instances = {one.pk: one for one in _instances(instance_nos)}
+    rows = []
+    for line in lines:
+        item = _item(line, services.get(line.service_id or 0), instances.get(line.plan_instance_id or 0))
+        item = {**item, "bill_to_address_no": None, "ship_to_address_no": None}
+        own = {name: item[other] for name, other in ORDER_LINE_NAMES.items()}
+        same = {name: item[name] for name in SAME_IN_PLANS}
+        rows.append({**own, **same, "line_base_units": item["base_plan_units"], "po_num": line.po_num or None})
+    return rows
+
+
+def _order_row(item: Mapping[str, Any]) -> dict[str, Any]:
+    own = {name: item[other] for name, other in ORDER_LINE_NAMES.items()}
+    same = {name: item[name] for name in SAME_IN_ORDERS}
+    return {**own, **same, "service_is_tax_ind": int(item["line_type"] == LineType.TAX)}
 
 
 def proc_fields(attempt: CollectionAttempt | None) -> dict[str, Any]:

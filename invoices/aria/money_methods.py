@@ -6,10 +6,9 @@ from typing import Any
 
 from accounts.aria.method_calls import Call, method_call, never
 from accounts.clock import today
-from accounts.models import Account, Receipt
+from accounts.models import Receipt
 from accounts.rights import COLLECT, ROW_RIGHTS
-from billing_site.common.currencies import currency_of
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError
 from invoices.api.account_scope import account_no_of
 from invoices.api.serializers.money import TransHistoryArguments, aria_history_row, document_number, history_request
 from invoices.aria.arguments import (
@@ -23,21 +22,21 @@ from invoices.aria.arguments import (
     TransHistoryMArguments,
 )
 from invoices.aria.documents import collection_error, number, proc_fields
-from invoices.calculation import ZERO, asked_amount
 from invoices.kinds import PaymentType
 from invoices.models import Invoice, LedgerEntry
 from invoices.models.collection import PROC_FIELDS
-from invoices.services.collecting.collecting import collect_invoices, finish_collecting
+from invoices.services.collecting.collecting import collect_account, finish_collecting
 from invoices.services.documents.collection_results import Collected
 from invoices.services.documents.reasons import add_reason, reasons_of
 from invoices.services.lists.invoice_history import document_of_account, document_of_transaction, payments_on_invoice
 from invoices.services.money.ledger.entry_facts import EntryFacts, facts_of
 from invoices.services.money.ledger.history import description, transaction_history, transaction_type
-from invoices.services.money.ledger.open_items import Charge, invoices_of_charges, open_charges
+from invoices.services.money.ledger.open_items import invoices_of_charges
 from invoices.services.money.ledger.payments import record_external_payment
 
 CHARGE_FIELD = "specific_charge_transaction_id"
 PAYMENT_NAMES = {"amount": "payment_amount", "received_on": "payment_received_date", "reference": "reference_code"}
+COLLECTION_NAMES = {"amount": "amount_to_collect"}
 REASON_NAMES = {"type": "reason_code_type", "code": "reason_code", "name": "reason_code_name"}
 """Aria's field names, by ours."""
 
@@ -65,6 +64,7 @@ class CollectingMethods:
     @method_call(
         CollectFromAccountArguments,
         outputs=COLLECTED,
+        names=COLLECTION_NAMES,
         refused_act="collection.refused",
         right=COLLECT,
         resume=_finish_collecting,
@@ -76,6 +76,7 @@ class CollectingMethods:
     @method_call(
         CollectFromAccountMArguments,
         outputs=COLLECTED_M,
+        names=COLLECTION_NAMES,
         refused_act="collection.refused",
         right=COLLECT,
         resume=_finish_collecting,
@@ -164,33 +165,16 @@ class ReasonMethods:
 
 
 def _collect(call: Call) -> list[Collected]:
-    """Collect all that is due from the account, or the named invoices. Return one outcome per invoice, oldest first."""
+    """Collect what is due from the account, or on the named invoices, or a part of it. Return one outcome per invoice."""
     account_no = account_no_of(call)
-    charges = open_charges([account_no]).get(account_no, [])
-    named = _named_invoices(call, account_no)
-    _check_due(named, charges)
-    charges = [charge for charge in charges if not named or charge.invoice_no in named]
-    currency = Account.objects.values_list("currency", flat=True).get(pk=account_no)
-    _check_amount(call.arguments.get("amount_to_collect"), sum((charge.due for charge in charges), ZERO), currency)
-    numbers = [charge.invoice_no for charge in charges]
-    outcomes = collect_invoices(client=call.client, invoice_nos=numbers, caller=call.caller, today=today(call.client))
-    return sorted(outcomes, key=lambda one: one.invoice_no)
-
-
-def _check_due(named: Sequence[int], charges: Sequence[Charge]) -> None:
-    due = {charge.invoice_no for charge in charges}
-    for invoice_no in named:
-        if invoice_no not in due:
-            raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice_no {invoice_no} has no open balance", field="invoice_no")
-
-
-def _check_amount(amount: Decimal | None, due: Decimal, currency: str) -> None:
-    if amount is not None and asked_amount(amount, currency_of(currency)) != due:
-        detail = (
-            f"amount_to_collect {amount.normalize():f} is not the open balance {due.normalize():f}; partial "
-            "collection is not possible"
-        )
-        raise BillingError(ErrorCode.NOT_SUPPORTED, detail, field="amount_to_collect")
+    return collect_account(
+        client=call.client,
+        account_no=account_no,
+        caller=call.caller,
+        today=today(call.client),
+        invoice_nos=_named_invoices(call, account_no),
+        amount=call.arguments.get("amount_to_collect"),
+    )
 
 
 def _named_invoices(call: Call, account_no: int) -> list[int]:

@@ -1,6 +1,6 @@
 """Aria's arguments that are not supported, grouped by meaning.
 
-They limit or change an act on money. So a call that sets one is refused (90046) instead of doing something else.
+They limit or change an act on money. So a call that sets one is refused (1016) instead of doing something else.
 """
 
 CARD = ("cc_number", "cc_expire_mm", "cc_expire_yyyy", "cvv", "track_data1", "track_data2")
@@ -53,7 +53,6 @@ COLLECTION = (
     "client_payment_method_id",
     "fraud_control_fields",
     "fraud_filter",
-    "payment_application_method",
     "payment_method_no",
     "soft_descriptor",
     "soft_descriptor_customer_service",
@@ -64,3 +63,45 @@ EXTERNAL_PAYMENT = (
     "external_id",
     "specific_master_plan_instances_list",
 )
+ORDER = (
+    "alt_client_acct_group_id",
+    "alt_inv_template_no",
+    "client_alt_inv_template_id",
+    "client_plan_instance_id",
+    "contacts",
+    "coupon_cd",
+    "existing_pay_method_cvv",
+    "fraud_control_fields",
+    "fraud_filter",
+    "fulfilled_date",
+    "order_comments",
+    "plan_instance_no",
+    "soft_descriptor",
+    "soft_descriptor_customer_service",
+    "statement_message",
+)
+SERVICE_CREDIT = (
+    "alt_service_no_to_apply",
+    "client_alt_service_id_to_apply",
+    "client_eligible_plan_id",
+    "client_eligible_plan_instances",
+    "client_eligible_service_plan_ids",
+    "client_master_plan_instance_id",
+    "client_percent_eval_plan_instance_id",
+    "client_percent_eval_service_id",
+    "credit_expiry_months",
+    "credit_expiry_type_ind",
+    "eligible_plan_instances",
+    "eligible_plan_no",
+    "eligible_service_plans",
+    "eligible_service_types",
+    "frequency_interval_type",
+    "frequency_no",
+    "initial_credit_date",
+    "master_plan_instance_no",
+    "percent_amount",
+    "percent_eval_plan_instance_no",
+    "percent_eval_service_no",
+    "service_code_option",
+)
+"""Arguments of orders and of service credits."""

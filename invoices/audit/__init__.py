@@ -4,7 +4,7 @@ Each audit of a document or an account is a small function. It gets one subject 
 subjects are read once, and each is passed to all of these functions. A rule that SQL can check is a query instead (`rules`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -19,22 +19,29 @@ from invoices.audit import (
     claims,
     credits,
     files,
+    histories,
     ledger,
     limits,
     memos,
     numbers,
+    parts,
     periods,
     prices,
+    privacy,
     rates,
     rebills,
     requested_acts,
+    seals,
+    statements,
     taxes,
     trail,
     unused_days,
+    versions,
 )
 from invoices.audit.account_histories import account_histories
-from invoices.audit.reports import Audit, AuditReport, audited
+from invoices.audit.reports import Audit, AuditReport, Progress, audited, merged, quiet, seldom_collecting, tried
 from invoices.audit.rules import RuleAudit, prove
+from invoices.audit.scopes import Scope
 from invoices.audit.stored_documents import of_bills, of_cycles, stored_documents
 
 __all__ = ["AuditReport", "run_audits"]
@@ -66,6 +73,7 @@ DOCUMENT_AUDITS = (
     Audit("Lines that credit unused days name the line that charged them", claims.unused_days, rows=claims.count_unused_days),
     Audit("Due dates follow the payment terms, or the original's of a rebill", numbers.due_dates),
     Audit("Approved documents have not changed since approval", numbers.unchanged, rows=numbers.count_approved),
+    Audit("Changed documents are as their newest version says", versions.newest_version, rows=versions.count_versions),
     Audit("Credit memos credit lines of the document that they correct", memos.memo_lines, rows=memos.count_memo_lines),
     Audit("The audit trail has the events of each document", trail.acts),
 )
@@ -111,13 +119,18 @@ RULE_AUDITS = (
     RuleAudit("Events name documents that exist", trail.EVENTS),
     RuleAudit("Receipts name invoices of their client", trail.RECEIPTS),
     RuleAudit("Billing runs have the outcome of each account", trail.RUNS),
+    RuleAudit("Statements say when they were sent, and with which result", statements.RULES),
 )
 
-NUMBER_AUDITS = (numbers.gapless, numbers.series_counters, numbers.unique_document_numbers, numbers.dates_follow_numbers)
-LIMIT_AUDITS = (
+NUMBER_AUDITS = (
+    numbers.gapless,
+    numbers.unique_document_numbers,
+    numbers.dates_follow_numbers,
+    numbers.times_follow_numbers,
+)
+ACCOUNTS_LIMIT_AUDITS = (
     limits.service_credits,
     limits.coupon_cycles,
-    limits.coupon_redemptions,
     memos.lines_credited,
     memos.taxes_credited,
     memos.credited_invoices,
@@ -126,32 +139,93 @@ LIMIT_AUDITS = (
     bases.late_usage,
     ledger.allocations,
     ledger.open_amounts,
-    ledger.sums_of_days,
 )
+"""Rules of the rows of one account: they can be tried for some accounts."""
+SHARED_LIMIT_AUDITS = (limits.coupon_redemptions, files.stored_files)
+WHOLE_AUDITS = (numbers.series_counters, ledger.sums_of_days, privacy.blanked_rows, histories.versions)
+"""Rules that need all rows of a client, however few have changed."""
 
 
-def run_audits(client: Client | None = None) -> list[AuditReport]:
-    """Run all audits over one client's rows, or over all rows. Returns one report per audit, always in the same order."""
-    with one_moment():
+def run_audits(client: Client | None = None, progress: Progress = quiet) -> list[AuditReport]:
+    """Run all audits over one client's rows, or over those of one client after the other. Returns one report per audit, always
+    in the same order.
+
+    Whatever is stored, it ends: a rule that fails is a finding.
+    """
+    reports = [report for one in _clients(client) for report in _of_client(one, progress)]
+    return merged([*reports, *tried(lambda: [parts.parts_without_document(client)], parts.NAME)])
+
+
+def _clients(client: Client | None) -> "list[Client | None]":
+    """Return whose rows are audited. Without any client, the audits still have their reports."""
+    return [client] if client is not None else list(Client.objects.order_by("pk")) or [None]
+
+
+def _of_client(client: Client | None, progress: Progress) -> list[AuditReport]:
+    if client is not None:
+        progress(f"client {client.pk}")
+    scope = Scope(client)
+    with one_moment(), seldom_collecting():
         return [
-            *(audit(client) for audit in NUMBER_AUDITS),
-            *audited(stored_documents(client), DOCUMENT_AUDITS),
-            *audited(account_histories(client), ACCOUNT_AUDITS),
-            *(audit(client) for audit in LIMIT_AUDITS),
-            *ledger.balances(client),
-            files.stored_files(client),
-            *prove(RULE_AUDITS, client),
+            *_each(NUMBER_AUDITS, scope),
+            *_of_accounts(scope, progress),
+            *_each(SHARED_LIMIT_AUDITS, scope),
+            *_each(WHOLE_AUDITS, scope),
+            *_seals(client),
         ]
 
 
-def audit_changed(client: Client | None, since: datetime) -> list[AuditReport]:
-    """Run the audits of single documents over those of one client, or of all, that have an event since a moment.
+def _of_accounts(scope: Scope, progress: Progress) -> list[AuditReport]:
+    return [
+        *audited("documents", stored_documents(scope), DOCUMENT_AUDITS, progress),
+        *audited("accounts", account_histories(scope), ACCOUNT_AUDITS, progress),
+        *_each(ACCOUNTS_LIMIT_AUDITS, scope),
+        *tried(lambda: ledger.balances(scope), "ledger.balances"),
+        *prove(RULE_AUDITS, scope),
+    ]
 
-    It finds nothing that was changed without an event, nor what is wrong between documents, in accounts, in the ledger or in
-    number series: only `run_audits` does.
+
+def audit_changed(client: Client | None, since: datetime, progress: Progress = quiet) -> list[AuditReport]:
+    """Run the audits over what has changed since a moment, of one client or of all: the accounts with an event, a transaction,
+    an allocation, an attempt, a refund, a statement or a version since then, and of these the documents with an event; the
+    numbers given since then; receipts, runs and files; and the rows that were sealed since then.
+
+    It finds nothing that was changed in an older row without any of that. The rules that it does not try at all are those of
+    `whole_only`.
     """
-    with one_moment():
-        return audited(stored_documents(client, since), DOCUMENT_AUDITS)
+    return merged(report for one in _clients(client) for report in _changed(one, since, progress))
+
+
+def _changed(client: Client | None, since: datetime, progress: Progress) -> list[AuditReport]:
+    scope = Scope(client, since)
+    with one_moment(), seldom_collecting():
+        return [
+            *_each(NUMBER_AUDITS, scope),
+            *(report for part in scope.parts() for report in _of_accounts(part, progress)),
+            *_each(SHARED_LIMIT_AUDITS, scope),
+            *prove(RULE_AUDITS, scope),
+            *_seals(client, since),
+        ]
+
+
+def whole_only() -> list[str]:
+    """Return the names of the rules that only a whole audit tries."""
+    return [*(" ".join(str(audit.__doc__).partition(".")[0].split()) for audit in WHOLE_AUDITS), parts.NAME]
+
+
+def _each(audits: Sequence[Callable[[Scope], AuditReport]], scope: Scope) -> list[AuditReport]:
+    return [report for audit in audits for report in _tried(audit, scope)]
+
+
+def _tried(audit: Callable[[Scope], AuditReport], scope: Scope) -> list[AuditReport]:
+    return tried(lambda: [audit(scope)], f"{audit.__module__.rpartition('.')[2]}.{audit.__name__}")
+
+
+def _seals(client: Client | None, since: datetime | None = None) -> list[AuditReport]:
+    if client is None:
+        return [AuditReport(seals.ROWS, 0, []), AuditReport(seals.HEADS, 0, [])]
+    rows = tried(lambda: [seals.sealed_rows(client, since)], seals.ROWS)
+    return [*rows, *tried(lambda: [seals.heads(client, since)], seals.HEADS)]
 
 
 @contextmanager

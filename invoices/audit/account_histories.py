@@ -6,15 +6,18 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from accounts.models import Account, Client, Event, PlanInstance
+from accounts.models import Account, Event, PlanInstance
 from accounts.periods import InstanceDates
 from accounts.services.plan_dates import DATE_COLUMNS, instances_with_dates
-from invoices.audit.rules import ROWS_AT_ONCE, of_client
+from invoices.audit.reports import Unreadable
+from invoices.audit.rules import ROWS_AT_ONCE
+from invoices.audit.scopes import Scope, of_client
 from invoices.kinds import ADVANCE_TYPES, CYCLE_KINDS, LIVE_STATUSES, NOTHING_BILLED, InvoiceKind, InvoiceStatus, LineType
 from invoices.models import BilledPeriod, Invoice, InvoiceLine, OneTimeCharge
 from invoices.services.documents.orders_due import NOT_ISSUED
+from invoices.services.planning.billing_again import ADDS_TO_NO_MINIMUM
 
 
 class LiveDocument(NamedTuple):
@@ -111,24 +114,25 @@ class AccountHistory(NamedTuple):
         return max(approved, key=lambda document: document.bill_date, default=None)
 
 
-def account_histories(client: Client | None) -> Iterator[AccountHistory]:
-    """Yield all accounts in the order of their numbers. Uses ten queries in total and keeps one account in memory."""
+def account_histories(scope: Scope) -> Iterator[AccountHistory | Unreadable]:
+    """Yield all accounts in the order of their numbers. Uses ten queries in total and keeps one account in memory.
+    One that cannot be read ends nothing."""
     accounts = _streamed(
-        of_client(Account, "client", client).order_by("pk"),
+        of_client(Account, "client", scope).order_by("pk"),
         ("pk", "client_acct_id", "bill_day", "next_bill_date", "last_bill_date", "arrears_due_from", "orders_due"),
     )
     instances = _streamed(
-        instances_with_dates(of_client(PlanInstance, "account__client", client)).order_by("account_id", "pk"),
+        instances_with_dates(of_client(PlanInstance, "account__client", scope)).order_by("account_id", "pk"),
         ("account_id", "pk", *DATE_COLUMNS),
     )
     documents = _streamed(
-        of_client(Invoice, "account__client", client)
+        of_client(Invoice, "account__client", scope)
         .filter(status__in=LIVE_STATUSES, kind__in=CYCLE_KINDS, bills_again=None)
         .order_by("account_id", "pk"),
         ("account_id", "pk", "kind", "status", "bill_date", "bill_day"),
     )
     periods = _streamed(
-        of_client(BilledPeriod, "plan_instance__account__client", client)
+        of_client(BilledPeriod, "plan_instance__account__client", scope)
         .filter(invoice__status__in=LIVE_STATUSES)
         .order_by("plan_instance__account_id", "plan_instance_id", "start_date", "end_date"),
         (
@@ -144,8 +148,9 @@ def account_histories(client: Client | None) -> Iterator[AccountHistory]:
     )
     # A cycle that is priced over several bands has several lines.
     arrears = _streamed(
-        of_client(InvoiceLine, "invoice__account__client", client)
+        of_client(InvoiceLine, "invoice__account__client", scope)
         .filter(
+            ADDS_TO_NO_MINIMUM,
             line_type=LineType.ARREARS,
             invoice__status__in=LIVE_STATUSES,
             invoice__kind__in=CYCLE_KINDS,
@@ -158,14 +163,14 @@ def account_histories(client: Client | None) -> Iterator[AccountHistory]:
         ("invoice__account_id", "plan_instance_id", "service_id", "period_start", "period_end", "invoice_id"),
     )
     nothing_billed = _streamed(
-        of_client(Event, "account__client", client).filter(act=NOTHING_BILLED).order_by("account_id", "pk"),
+        of_client(Event, "account__client", scope).filter(act=NOTHING_BILLED).order_by("account_id", "pk"),
         ("account_id", "after"),
     )
     orders = _streamed(
-        of_client(OneTimeCharge, "account__client", client).filter(NOT_ISSUED).order_by("account_id", "pk"),
+        of_client(OneTimeCharge, "account__client", scope).filter(NOT_ISSUED).order_by("account_id", "pk"),
         ("account_id", "charge_date"),
     )
-    activation_lines = of_client(InvoiceLine, "invoice__account__client", client).filter(
+    activation_lines = of_client(InvoiceLine, "invoice__account__client", scope).filter(
         line_type=LineType.ACTIVATION,
         invoice__status__in=LIVE_STATUSES,
         invoice__kind__in=CYCLE_KINDS,
@@ -175,29 +180,34 @@ def account_histories(client: Client | None) -> Iterator[AccountHistory]:
     activations = _streamed(
         activation_lines.order_by("invoice__account_id", "pk"), ("invoice__account_id", "plan_instance_id", "service_id")
     )
-    voided = (_voided_periods(client), _voided_lines(client))
+    voided = (_voided_periods(scope), _voided_lines(scope))
     mine = [_Dealt(rows) for rows in (instances, documents, periods, arrears, nothing_billed, orders, activations, *voided)]
     for account_no, client_acct_id, bill_day, next_bill_date, last_bill_date, arrears_due_from, orders_due in accounts:
         own_instances, own_documents, own_periods, own_arrears, own_events, own_orders, own_activations, *own_voided = (
             rows.of(account_no) for rows in mine
         )
-        yield AccountHistory(
-            account_no,
-            client_acct_id,
-            bill_day,
-            next_bill_date,
-            last_bill_date,
-            arrears_due_from,
-            orders_due,
-            {number: InstanceDates(*dates) for number, *dates in own_instances},
-            [LiveDocument._make(row) for row in own_documents],
-            [LivePeriod._make(row) for row in own_periods],
-            [ArrearsCycle._make(row) for row in own_arrears],
-            [_nothing_billed(after) for (after,) in own_events],
-            [day for (day,) in own_orders],
-            {(number, service_no) for number, service_no in own_activations},
-            [VoidedDays(*row) for rows in own_voided for row in rows],
-        )
+        try:
+            history = AccountHistory(
+                account_no,
+                client_acct_id,
+                bill_day,
+                next_bill_date,
+                last_bill_date,
+                arrears_due_from,
+                orders_due,
+                {number: InstanceDates(*dates) for number, *dates in own_instances},
+                [LiveDocument._make(row) for row in own_documents],
+                [LivePeriod._make(row) for row in own_periods],
+                [ArrearsCycle._make(row) for row in own_arrears],
+                [_nothing_billed(after) for (after,) in own_events],
+                [day for (day,) in own_orders],
+                {(number, service_no) for number, service_no in own_activations},
+                [VoidedDays(*row) for rows in own_voided for row in rows],
+            )
+        except Exception as error:
+            yield Unreadable(f"account {account_no} ({client_acct_id})", error)
+        else:
+            yield history
 
 
 VOIDED = {
@@ -207,8 +217,8 @@ VOIDED = {
 }
 
 
-def _voided_periods(client: Client | None) -> Iterator[tuple[Any, ...]]:
-    rows = of_client(BilledPeriod, "plan_instance__account__client", client).filter(**VOIDED)
+def _voided_periods(scope: Scope) -> Iterator[tuple[Any, ...]]:
+    rows = of_client(BilledPeriod, "plan_instance__account__client", scope).filter(**VOIDED)
     charged = InvoiceLine.objects.filter(
         invoice=OuterRef("invoice"),
         plan_instance=OuterRef("plan_instance"),
@@ -222,9 +232,10 @@ def _voided_periods(client: Client | None) -> Iterator[tuple[Any, ...]]:
         yield account_no, invoice_no, number, None, start, end, waived_at is not None or not is_charged
 
 
-def _voided_lines(client: Client | None) -> Iterator[tuple[Any, ...]]:
+def _voided_lines(scope: Scope) -> Iterator[tuple[Any, ...]]:
     """Yield lines in arrears with their days, and activation fees without days."""
-    rows = of_client(InvoiceLine, "invoice__account__client", client).filter(
+    rows = of_client(InvoiceLine, "invoice__account__client", scope).filter(
+        Q(line_type=LineType.ACTIVATION) | ADDS_TO_NO_MINIMUM,
         line_type__in=[LineType.ARREARS, LineType.ACTIVATION],
         plan_instance__isnull=False,
         service__isnull=False,

@@ -34,7 +34,7 @@ def line_numbers(document: StoredDocument) -> Iterator[str]:
     numbers = [line.line_no for line in document.lines]
     if numbers != list(range(1, len(numbers) + 1)):
         yield f"its lines are numbered {', '.join(map(str, numbers))}"
-    if not document.charge_lines and not any(line.gives_days_back for line in document.lines):
+    if not document.charge_lines and not any(line.has_own_tax for line in document.lines):
         yield "it has no charge line"
 
 

@@ -1,25 +1,26 @@
 """Check the amounts of charges against the stored basis: minimum, maximum, and late usage after the usage billed before it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 from accounts.kinds import RateModel
-from accounts.models import Client
 from invoices.audit.amounts import shown
 from invoices.audit.reports import AuditReport
-from invoices.audit.rules import ROWS_AT_ONCE, of_client
+from invoices.audit.rules import ROWS_AT_ONCE
+from invoices.audit.scopes import Scope, of_client
 from invoices.audit.stored_documents import StoredDocument
-from invoices.basis import BASIS_FIELDS, Billed, ChargeBasis, basis_of
+from invoices.basis import BASIS_FIELDS, Billed, ChargeBasis, MinimumBasis, basis_of
 from invoices.calculation import ZERO
+from invoices.document import Line
 from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus, LineType
 from invoices.models import LineBasis
 from invoices.plan.rating import bound_of
 
 
 def count_bases(document: StoredDocument) -> int:
-    return len(document.content.basis.charges) + len(document.content.basis.covers)
+    return sum(map(len, document.content.basis))
 
 
 def bases(document: StoredDocument) -> Iterator[str]:
@@ -33,6 +34,8 @@ def bases(document: StoredDocument) -> Iterator[str]:
     for cover in basis.covers:
         if cover.line_no not in lines:
             yield f"line {cover.line_no} has a stored basis, but does not exist"
+    for minimum in basis.minimums:
+        yield from _wrong_minimum(minimum, lines)
     for charge in basis.charges:
         numbers = [*charge.line_nos, *([charge.bound_line_no] if charge.bound_line_no is not None else [])]
         missing = [number for number in numbers if number not in lines]
@@ -53,6 +56,20 @@ def bases(document: StoredDocument) -> Iterator[str]:
             due = bound_of(charge.terms, amount, document.currency).adjustment
             if due != adjustment:
                 yield f"{name} is adjusted to its minimum or maximum by {shown(adjustment)}, but should be by {shown(due)}"
+
+
+def _wrong_minimum(minimum: MinimumBasis, lines: Mapping[int, Line]) -> Iterator[str]:
+    """Yield what is wrong with the minimum of a plan: what it counts, and the line that adds what is missing."""
+    name = f"the minimum of plan instance {minimum.plan_instance_no} from {minimum.period_start}"
+    if minimum.line_no is not None and minimum.line_no not in lines:
+        yield f"line {minimum.line_no} has a stored basis, but does not exist"
+        return
+    charged = sum((line.amount for line in lines.values() if minimum.counts(line)), ZERO)
+    added = ZERO if minimum.line_no is None else lines[minimum.line_no].amount
+    if charged != minimum.charged:
+        yield f"{name} counts {shown(minimum.charged)}, but its lines charge {shown(charged)}"
+    elif not minimum.is_by_hand and added != minimum.missing(charged):
+        yield f"{name} adds {shown(added)}, but should add {shown(minimum.missing(charged))}"
 
 
 class _Document(NamedTuple):
@@ -78,13 +95,13 @@ class _Document(NamedTuple):
 Kept = tuple[_Document, ChargeBasis]
 
 
-def late_usage(client: Client | None) -> AuditReport:
+def late_usage(scope: Scope) -> AuditReport:
     """Check that late usage starts after the units billed before it when it was generated.
 
     If an earlier invoice of the cycle was rebilled, the last rebill counts. A cycle is not checked if one of its documents was
     voided, or is older than the stored basis.
     """
-    rows = of_client(LineBasis, "invoice__client", client).filter(line_type=LineType.USAGE)
+    rows = of_client(LineBasis, "invoice__client", scope).filter(line_type=LineType.USAGE)
     late = rows.filter(terms__before__isnull=False).exclude(terms__before=None)
     instances = set(late.values_list("plan_instance_id", flat=True))
     cycles: dict[tuple[object, ...], list[Kept]] = defaultdict(list)

@@ -99,9 +99,10 @@ def _at(units: Decimal | None, rate: Decimal | None) -> str:
 def uses(document: StoredDocument) -> Iterator[str]:
     """Check that each coupon line has its use, each service credit line a use of the same amount, and each use its line.
 
-    If a document is not live or was rebilled, its coupon may have been withdrawn; then the use is gone. A rebill uses coupons
-    and service credits only when it is issued.
+    While a document with adjustments is pending, it uses what was generated. If a document is not live or was rebilled, its
+    coupon may have been withdrawn; then the use is gone. A rebill uses coupons and service credits only when it is issued.
     """
+    document = _using(document)
     lines = {line.line_no: line for line in document.lines}
     for coupon in document.holdings.coupons:
         if not _is_of_type(lines.get(coupon.line_no), LineType.COUPON):
@@ -125,6 +126,11 @@ def uses(document: StoredDocument) -> Iterator[str]:
             yield f"line {line.line_no} shows {used[line.line_no]} uses of a coupon or credit"
 
 
+def _using(document: StoredDocument) -> StoredDocument:
+    """Return the document whose lines use coupons and credits: until it is issued, as it was generated."""
+    return document if document.is_issued else document.as_generated
+
+
 def count_unused_days(document: StoredDocument) -> int:
     return len(document.holdings.unused_days)
 
@@ -134,6 +140,7 @@ def unused_days(document: StoredDocument) -> Iterator[str]:
 
     A credit memo may credit unused days too, for an account that gets no further invoice.
     """
+    document = _using(document)
     lines = {line.line_no: line for line in document.lines}
     known = {one.line_no: one for one in document.holdings.unused_days}
     for line_no, one in known.items():

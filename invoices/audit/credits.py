@@ -41,9 +41,9 @@ def credit_lines(document: StoredDocument) -> Iterator[str]:
 
 
 def _may_be_given_back(line: Line, document: StoredDocument) -> bool:
-    """Return whether a charge may be below zero: an order with a negative rate, or any line of a rebill."""
+    """Return whether a charge may be below zero: an order with a negative rate, or any line that a person may have changed."""
     is_return = line.line_type == LineType.ORDER and line.rate_per_unit is not None and line.rate_per_unit < ZERO
-    return is_return or document.is_rebill
+    return is_return or document.is_changed_by_hand
 
 
 def _is_above_maximum(line: Line) -> bool:
@@ -73,8 +73,12 @@ def credit_details(document: StoredDocument) -> Iterator[str]:
 
 
 def _is_of_another_charge(taking: Line, charging: Line, document: StoredDocument) -> bool:
-    """On a rebill, the lines of a charge may have another service than the line that reduces it to its maximum."""
-    return _is_above_maximum(taking) and taking.charge_key != charging.charge_key and not document.is_rebill
+    """If a person has changed them, the lines of a charge may have another service than the line that reduces it to its
+    maximum. The line of a plan's minimum reduces every line that counts towards it."""
+    minimum = next((one for one in document.content.basis.minimums if one.line_no == taking.line_no), None)
+    if minimum is not None:
+        return not minimum.counts(charging)
+    return _is_above_maximum(taking) and taking.charge_key != charging.charge_key and not document.is_changed_by_hand
 
 
 def left_of_charges(document: StoredDocument) -> dict[int, Decimal]:

@@ -2,9 +2,9 @@
 
 from django.db.models import Q
 
-from accounts.models import Client
 from invoices.audit.reports import AuditReport
-from invoices.audit.rules import Rule, of_client
+from invoices.audit.rules import Rule
+from invoices.audit.scopes import Scope, of_client
 from invoices.kinds import ISSUED_STATUSES, FileState
 from invoices.models import DocumentFile
 from invoices.services.printing.files import file_problem
@@ -21,9 +21,9 @@ RULES = (
 )
 
 
-def stored_files(client: Client | None) -> AuditReport:
+def stored_files(scope: Scope) -> AuditReport:
     """Compare the hash of each file that is made with the file in the storage. One file is in memory at a time."""
-    made = of_client(DocumentFile, "invoice__client", client).filter(state=FileState.MADE).select_related("invoice")
+    made = of_client(DocumentFile, "invoice__client", scope).filter(state=FileState.MADE).select_related("invoice")
     rows, findings = 0, []
     for file in made.order_by("pk").iterator(chunk_size=FILES_AT_ONCE):
         rows += 1

@@ -10,6 +10,7 @@ from django.db.models import Count
 
 from billing_site.common.storage import ExactSum
 from invoices.models import CouponUse, CreditUse, OneTimeCharge, UnusedCredit, Usage
+from invoices.services.usage.usage_storage import CHARGED_UNITS
 
 
 class HeldUsage(NamedTuple):
@@ -61,7 +62,7 @@ def holdings_of(invoice_nos: Sequence[int]) -> Mapping[int, Holdings]:
     held: Mapping[int, Holdings] = defaultdict(lambda: Holdings([], [], [], [], []))
     usage = Usage.objects.filter(invoice__in=invoice_nos).order_by("invoice_id", "plan_instance_id", "service_id")
     for invoice_no, *row in usage.values_list("invoice_id", "plan_instance_id", "service_id").annotate(
-        ExactSum("units"), Count("pk")
+        charged=ExactSum(CHARGED_UNITS), records=Count("pk")
     ):
         held[invoice_no].usage.append(HeldUsage._make(row))
     orders = OneTimeCharge.objects.filter(invoice__in=invoice_nos).order_by("pk")

@@ -1,19 +1,26 @@
 """Store the findings of the audits, so that they can be read later."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.callers import Caller
 from accounts.models import Client
+from accounts.trail import Act, record_acts
 from billing_site.common.storage import insert_rows
 from invoices.audit import AuditReport, run_audits
+from invoices.audit.reports import Progress, quiet
 from invoices.models import AuditFinding, AuditRun
 
 FINDINGS_KEPT = 1000
 """At most this number of findings is stored for each audit."""
 
+
+FINDING = "audit.finding"
+AUDITOR = Caller(process="audit")
 
 LONGEST_ACT = timedelta(minutes=10)
 """An act is written down with the time of its beginning. None takes longer until its commit."""
@@ -26,11 +33,18 @@ def clean_until(client: Client | None) -> datetime | None:
     return None if newest is None else newest - LONGEST_ACT
 
 
-def audit_and_keep(client: Client | None, asked_by: str) -> tuple[AuditRun, list[AuditReport]]:
+def last_findings(client: Client) -> int | None:
+    """Return how many findings the newest whole audit of the client, or of all clients, had. None: there was none."""
+    whole = AuditRun.objects.filter(Q(client=None) | Q(client=client))
+    return whole.order_by("-started_at", "-pk").values_list("findings_count", flat=True).first()
+
+
+def audit_and_keep(client: Client | None, asked_by: str, progress: Progress = quiet) -> tuple[AuditRun, list[AuditReport]]:
     """Run the audits over one client's rows or over all, and store the findings. The audits read outside the writing
-    transaction."""
+    transaction. An audit of one client writes an event for each finding that is stored; one of all clients has nobody to report
+    them to."""
     started_at = timezone.now()
-    reports = run_audits(client)
+    reports = run_audits(client, progress)
     with transaction.atomic():
         run = AuditRun.objects.create(
             client=client,
@@ -45,4 +59,14 @@ def audit_and_keep(client: Client | None, asked_by: str) -> tuple[AuditRun, list
             ("run_id", "audit", "words"),
             [(run.pk, report.name[:200], words) for report in reports for words in report.findings[:FINDINGS_KEPT]],
         )
+        if client is not None:
+            record_acts(client, AUDITOR, _acts(run, reports))
     return run, reports
+
+
+def _acts(run: AuditRun, reports: Sequence[AuditReport]) -> list[Act]:
+    return [
+        Act(FINDING, after={"audit_run": run.pk, "audit": report.name, "finding": words})
+        for report in reports
+        for words in report.findings[:FINDINGS_KEPT]
+    ]

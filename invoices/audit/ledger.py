@@ -11,16 +11,18 @@ from django.db.models import BigIntegerField, Exists, F, FloatField, IntegerFiel
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Abs, Cast, Coalesce
 
-from accounts.models import Client, Event
+from accounts.models import Event
 from billing_site.common.storage import ExactSum
 from invoices.audit.amounts import shown
 from invoices.audit.reports import AuditReport
-from invoices.audit.rules import ROWS_AT_ONCE, Rule, differ, of_client
+from invoices.audit.rules import ROWS_AT_ONCE, Rule, differ
+from invoices.audit.scopes import Scope, of_client
 from invoices.calculation import ZERO
 from invoices.kinds import (
     CHARGE_KINDS,
     FREE_KINDS,
     ISSUED_STATUSES,
+    OFFSETTING_KINDS,
     OPEN_ATTEMPTS,
     PAYMENT_KINDS,
     REFUND_KINDS,
@@ -81,12 +83,12 @@ class _Sides:
         return f"{parts} add up to {shown(made)}, but the balance is {shown(self.balance)}"
 
 
-def balances(client: Client | None) -> tuple[AuditReport, AuditReport]:
+def balances(scope: Scope) -> tuple[AuditReport, AuditReport]:
     """Check that each balance is the one before plus the amount, and that charges less credits and payments are the balance.
 
     The second rule is checked for each account, and for all accounts of a client in one currency. All entries are read once.
     """
-    rows = of_client(LedgerEntry, "account__client", client).order_by("account_id", "entry_no")
+    rows = of_client(LedgerEntry, "account__client", scope).order_by("account_id", "entry_no")
     columns = (
         "account_id",
         "account__client_id",
@@ -133,13 +135,13 @@ def _step(before: Entry, entry: Entry) -> Iterator[str]:
         )
 
 
-def allocations(client: Client | None) -> AuditReport:
+def allocations(scope: Scope) -> AuditReport:
     """Check that no credit is used and no debit is paid beyond its amount, and that a release only frees what was allocated."""
-    rows = of_client(Allocation, "credit__account__client", client).order_by()
+    rows = of_client(Allocation, "credit__account__client", scope).order_by()
     pairs = (
         rows.values_list("credit__account_id", "credit_id", "debit_id").annotate(sum=ExactSum("amount")).filter(sum__lt=NOTHING)
     )
-    entries = of_client(LedgerEntry, "account__client", client)
+    entries = of_client(LedgerEntry, "account__client", scope)
     taken = entries.filter(amount__lt=0).annotate(sum=Coalesce(ExactSum("taken_by__amount"), ZERO))
     paid = entries.filter(amount__gt=0).annotate(sum=Coalesce(ExactSum("paid_by__amount"), ZERO))
     findings = [
@@ -171,9 +173,9 @@ def _odd(entries: QuerySet[Any]) -> Iterator[tuple[Any, ...]]:
     return entries.order_by("pk").values_list("account_id", "pk", "amount", "sum").iterator(chunk_size=ROWS_AT_ONCE)
 
 
-def open_amounts(client: Client | None) -> AuditReport:
+def open_amounts(scope: Scope) -> AuditReport:
     """What is stored as open on each invoice is its transaction's amount less what is taken of credits for it."""
-    charges = of_client(LedgerEntry, "account__client", client).filter(kind=EntryKind.INVOICE)
+    charges = of_client(LedgerEntry, "account__client", scope).filter(kind=EntryKind.INVOICE)
     paid = charges.annotate(paid=Coalesce(ExactSum("paid_by__amount"), ZERO))
     gap = Abs(F("amount") - F("paid") - F("invoice__open_amount"), output_field=FloatField())
     wrong = paid.annotate(gap=gap).filter(gap__gt=BELOW_ANY_AMOUNT).order_by("pk")
@@ -185,11 +187,11 @@ def open_amounts(client: Client | None) -> AuditReport:
     return AuditReport("What is open on invoices is what the ledger leaves due", charges.count(), findings)
 
 
-def sums_of_days(client: Client | None) -> AuditReport:
+def sums_of_days(scope: Scope) -> AuditReport:
     """The stored sums of days are those of the ledger, as far as they reach."""
     through = SummedLedger.objects.values_list("through", flat=True).first() or 0
-    made = daily_sums(of_client(LedgerEntry, "account__client", client).filter(pk__lte=through))
-    kept = stored_sums(of_client(DailySum, "client", client))
+    made = daily_sums(of_client(LedgerEntry, "account__client", scope).filter(pk__lte=through))
+    kept = stored_sums(of_client(DailySum, "client", scope))
     findings = [
         f"client {one.client_no}: {shown(kept.get(one, ZERO))} is stored as {one.kind} of {one.day} in {one.currency}, but the "
         f"ledger has {shown(made.get(one, ZERO))}"
@@ -199,7 +201,27 @@ def sums_of_days(client: Client | None) -> AuditReport:
     return AuditReport("Sums of days are those of their transactions", len(kept), findings)
 
 
+NOT_MADE = (RefundStatus.FAILED, RefundStatus.WITHDRAWN)
+"""Refunds by a gateway in these states are voided in the ledger."""
+
 IN_LEDGER = (
+    Rule(
+        Invoice,
+        "client",
+        ~Exists(
+            LedgerEntry.objects.filter(
+                invoice=OuterRef("corrects"),
+                account=OuterRef("account"),
+                kind=EntryKind.VOID,
+                voids__kind__in=CHARGE_KINDS,
+                amount=OuterRef("total_amount"),
+            )
+        ),
+        "reversal {pk} of account {account_id}: of {total_amount}, voids no transaction of document {corrects_id} with this "
+        "amount",
+        checked=Q(kind=InvoiceKind.REVERSAL),
+    ),
+    # The last rule of a model says which of its rows are counted as checked.
     Rule(
         Invoice,
         "client",
@@ -209,14 +231,14 @@ IN_LEDGER = (
             )
         ),
         "invoice {pk} of account {account_id}: of {total_amount}, is not in the ledger with this amount",
-        checked=Q(status__in=ISSUED_STATUSES),
+        checked=Q(status__in=ISSUED_STATUSES) & ~Q(kind=InvoiceKind.REVERSAL),
     ),
     Rule(
         LedgerEntry,
         "account__client",
         ~Q(invoice__status__in=ISSUED_STATUSES)
         | (Q(kind=EntryKind.CREDIT_MEMO) & ~Q(invoice__kind=InvoiceKind.CREDIT_MEMO))
-        | (Q(kind=EntryKind.INVOICE) & Q(invoice__kind=InvoiceKind.CREDIT_MEMO))
+        | (Q(kind=EntryKind.INVOICE) & Q(invoice__kind__in=OFFSETTING_KINDS))
         | differ("invoice__account", "account"),
         "account {account_id}: transaction {pk} is a {kind} of invoice {invoice_id}, a {invoice__kind} that is "
         "{invoice__status} and of account {invoice__account_id}",
@@ -287,6 +309,13 @@ PAID = (
 
 PAYMENTS = (
     Rule(
+        Payment,
+        "account__client",
+        ~Exists(CollectionAttempt.objects.filter(payment=OuterRef("pk"))),
+        "payment {pk} of account {account_id}: came by {gateway}, but no attempt has collected it",
+        checked=~Q(gateway_payment_id=""),
+    ),
+    Rule(
         LedgerEntry,
         "account__client",
         ~Exists(Payment.objects.filter(entry=OuterRef("pk"), account=OuterRef("account"))),
@@ -318,8 +347,8 @@ PAYMENTS = (
     Rule(
         Refund,
         "payment__account__client",
-        (Q(status=RefundStatus.FAILED) & Q(entry__voided_by=None))
-        | (Q(entry__kind=EntryKind.ELECTRONIC_REFUND) & ~Q(status=RefundStatus.FAILED) & Q(entry__voided_by__isnull=False)),
+        (Q(status__in=NOT_MADE) & Q(entry__voided_by=None))
+        | (Q(entry__kind=EntryKind.ELECTRONIC_REFUND) & ~Q(status__in=NOT_MADE) & Q(entry__voided_by__isnull=False)),
         "refund {pk} of payment {payment_id}: is {status}, but the ledger says otherwise",
     ),
 )

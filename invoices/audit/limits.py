@@ -4,20 +4,20 @@ from collections.abc import Iterator
 
 from django.db.models import Count, F, Max, Min, Q
 
-from accounts.models import Client
 from billing_site.common.storage import ExactSum
 from invoices.audit.amounts import shown
 from invoices.audit.reports import AuditReport
-from invoices.audit.rules import ROWS_AT_ONCE, of_client
+from invoices.audit.rules import ROWS_AT_ONCE
+from invoices.audit.scopes import Scope, of_client
 from invoices.kinds import LIVE_STATUSES
 from invoices.models import CouponRedemption, CouponUse, CreditUse
 
 LIVE = Q(invoice__status__in=LIVE_STATUSES)
 
 
-def service_credits(client: Client | None) -> AuditReport:
+def service_credits(scope: Scope) -> AuditReport:
     """Check that live documents use no more of a service credit than its amount. What a rebill gave back does not count."""
-    uses = of_client(CreditUse, "credit__account__client", client).filter(LIVE, is_given_back=False).order_by()
+    uses = of_client(CreditUse, "credit__account__client", scope).filter(LIVE, is_given_back=False).order_by()
     overdrawn = (
         uses.values_list("credit__account_id", "credit_id", "credit__amount")
         .annotate(used=ExactSum("amount"))
@@ -34,9 +34,9 @@ def service_credits(client: Client | None) -> AuditReport:
     )
 
 
-def coupon_cycles(client: Client | None) -> AuditReport:
+def coupon_cycles(scope: Scope) -> AuditReport:
     """Check that a redeemed coupon is on no more live documents than it has cycles."""
-    uses = of_client(CouponUse, "redemption__account__client", client).filter(LIVE, is_given_back=False).order_by()
+    uses = of_client(CouponUse, "redemption__account__client", scope).filter(LIVE, is_given_back=False).order_by()
     overused = (
         uses.values_list("redemption__account_id", "redemption__coupon__code", "redemption_id", "redemption__coupon__cycles")
         .annotate(used=Count("pk"))
@@ -53,9 +53,9 @@ def coupon_cycles(client: Client | None) -> AuditReport:
     )
 
 
-def coupon_redemptions(client: Client | None) -> AuditReport:
+def coupon_redemptions(scope: Scope) -> AuditReport:
     """Check that the redemptions of a coupon are numbered from 1 without a repeat, and that the coupon's limit is kept."""
-    redemptions = of_client(CouponRedemption, "coupon__client", client).order_by()
+    redemptions = of_client(CouponRedemption, "coupon__client", scope).order_by()
     counted = (
         redemptions.values_list("coupon__client_id", "coupon__code", "coupon__max_redemptions")
         .annotate(

@@ -6,15 +6,15 @@ from decimal import Decimal
 from django.db.models import Case, DecimalField, F, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce
 
-from accounts.models import Client
 from billing_site.common.storage import ExactSum
 from invoices.audit.amounts import shown
 from invoices.audit.reports import AuditReport
-from invoices.audit.rules import ROWS_AT_ONCE, Rule, differ, of_client
+from invoices.audit.rules import ROWS_AT_ONCE, Rule, differ
+from invoices.audit.scopes import Scope, of_client
 from invoices.audit.stored_documents import StoredDocument
 from invoices.calculation import ZERO
 from invoices.document import Line
-from invoices.kinds import CREDIT_TYPES, EntryKind, InvoiceKind, InvoiceStatus, LineType
+from invoices.kinds import BILLING_KINDS, CREDIT_TYPES, EntryKind, InvoiceKind, InvoiceStatus, LineType
 from invoices.models import CreditDetail, Invoice, InvoiceLine, LedgerEntry, TaxDetail
 
 LIVE_MEMO = Q(invoice__kind=InvoiceKind.CREDIT_MEMO, invoice__status=InvoiceStatus.APPROVED, invoice__issued_with__isnull=True)
@@ -28,8 +28,8 @@ def count_memo_lines(document: StoredDocument) -> int:
 def memo_lines(document: StoredDocument) -> Iterator[str]:
     """Check that a memo corrects a document, is numbered from 1, and that each line is below zero and names its source.
 
-    A tax line may be 0. A line that reverses a credit of unused days is above zero, and so may be its tax. The amounts of a
-    memo that was issued with a rebill are not checked here.
+    A tax line may be 0, and so may a charge of which only the tax is credited. A line that reverses a credit of unused days is
+    above zero, and so may be its tax. The amounts of a memo that was issued with a rebill are not checked here.
     """
     if not document.is_memo:
         return
@@ -45,16 +45,24 @@ def memo_lines(document: StoredDocument) -> Iterator[str]:
             yield f"line {line.line_no} credits no line of invoice {correction.corrects_id}"
         if document.state.issued_with is not None:
             continue
-        if line.gives_days_back or _tax_of_days_back(document, line):
+        if line.has_own_tax or _tax_of_days_back(document, line):
             continue
-        if line.amount > ZERO or (line.amount == ZERO and not line.is_tax):
+        may_be_zero = line.is_tax or _is_credited_of_tax(document, line)
+        if line.amount > ZERO or (line.amount == ZERO and not may_be_zero):
             yield f"line {line.line_no} credits {shown(-line.amount)}"
 
 
+def _is_credited_of_tax(document: StoredDocument, line: Line) -> bool:
+    return any(tax.taxed_line_no == line.line_no and tax.amount for tax in document.taxes)
+
+
 def _tax_of_days_back(document: StoredDocument, line: Line) -> bool:
-    back = {one.line_no for one in document.lines if one.gives_days_back}
+    back = {one.line_no for one in document.lines if one.has_own_tax}
     return any(tax.tax_line_no == line.line_no and tax.taxed_line_no in back for tax in document.taxes)
 
+
+OF_VOIDED = Q(kind=InvoiceKind.REVERSAL) | Q(kind__in=BILLING_KINDS)
+"""Documents that name a voided one: its reversal, or the invoice that restores it."""
 
 RULES = (
     Rule(
@@ -67,16 +75,18 @@ RULES = (
     Rule(
         Invoice,
         "client",
-        differ("currency", "corrects__currency") | ~Q(corrects__status=InvoiceStatus.APPROVED),
+        differ("currency", "corrects__currency")
+        | (~Q(corrects__status=InvoiceStatus.APPROVED) & ~OF_VOIDED)
+        | (~Q(corrects__status=InvoiceStatus.VOIDED) & OF_VOIDED),
         "invoice {pk}: in {currency}, corrects invoice {corrects_id}, which is {corrects__status}, in {corrects__currency}",
         checked=Q(corrects__isnull=False, status=InvoiceStatus.APPROVED),
     ),
 )
 
 
-def lines_credited(client: Client | None) -> AuditReport:
+def lines_credited(scope: Scope) -> AuditReport:
     """Check that live memos credit only charges, and no more of a line than coupons and credits have left of it."""
-    credits = of_client(InvoiceLine, "invoice__client", client).filter(LIVE_MEMO).exclude(line_type=LineType.TAX).order_by()
+    credits = of_client(InvoiceLine, "invoice__client", scope).filter(LIVE_MEMO).exclude(line_type=LineType.TAX).order_by()
     count = credits.count()
     findings = list(_overcredited_lines(credits)) if count else []
     return AuditReport("Credit memos credit no more of a line than it charges", count, findings)
@@ -114,9 +124,9 @@ def _overcredited(
         yield f"invoice {invoice_no}: of line {line_no}, which charges {shown(charged - off)}, {shown(-credited)} is credited"
 
 
-def taxes_credited(client: Client | None) -> AuditReport:
+def taxes_credited(scope: Scope) -> AuditReport:
     """Check that live memos credit no more of a tax on a line than was charged."""
-    given = of_client(TaxDetail, "invoice__client", client).filter(LIVE_MEMO).order_by()
+    given = of_client(TaxDetail, "invoice__client", scope).filter(LIVE_MEMO).order_by()
     count = given.count()
     findings = list(_overcredited_taxes(given)) if count else []
     return AuditReport("Credit memos credit no more tax than was charged", count, findings)
@@ -150,10 +160,10 @@ def _overcredited_taxes(given: QuerySet[TaxDetail]) -> Iterator[str]:
             )
 
 
-def credited_invoices(client: Client | None) -> AuditReport:
+def credited_invoices(scope: Scope) -> AuditReport:
     """Check that credit memos, write-offs and disputes together do not exceed the total of their invoice."""
     kinds = (EntryKind.CREDIT_MEMO, EntryKind.WRITE_OFF, EntryKind.DISPUTE)
-    off = of_client(LedgerEntry, "account__client", client).filter(kind__in=kinds, voided_by=None).order_by()
+    off = of_client(LedgerEntry, "account__client", scope).filter(kind__in=kinds, voided_by=None).order_by()
     rows = (
         off.annotate(
             # A credit memo reduces the invoice that it corrects; a write-off or dispute reduces its own invoice, which may be a

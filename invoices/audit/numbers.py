@@ -1,19 +1,25 @@
 """Check what approval assigns: a number from a series without gaps, an invoice date, a due date and a fingerprint."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Count, F, Max, Min, Window
-from django.db.models.functions import Lag
+from django.db.models import Count, F, Max, Min, Q, QuerySet, Window
+from django.db.models.functions import Coalesce, Lag
 
-from accounts.models import Client
+from invoices.audit.privacy import changed_beside_blanking
 from invoices.audit.reports import AuditReport
-from invoices.audit.rules import ROWS_AT_ONCE, of_client
+from invoices.audit.rules import ROWS_AT_ONCE
+from invoices.audit.scopes import Scope, of_client
 from invoices.audit.stored_documents import StoredDocument
 from invoices.document_numbers import Format
-from invoices.fingerprints import changed_parts
 from invoices.models import Invoice, NumberSeries
+
+LONGEST_ACT = timedelta(minutes=20)
+"""An act is written down with the time of its beginning. So a number may have an earlier time than the one before it."""
+
+COUNTED_TOGETHER = ("client_id", "series", "number_year")
+"""Documents with these values in common have the numbers 1, 2, 3 and so on."""
 
 
 def numbered_when_approved(document: StoredDocument) -> Iterator[str]:
@@ -35,64 +41,109 @@ def numbered_when_approved(document: StoredDocument) -> Iterator[str]:
             yield f"is {state.status}, but has no {name}"
         elif not document.is_issued and value not in (None, ""):
             yield f"is {state.status}, but its {name} is {value}"
+    if terms.number_year and (terms.invoice_date is None or terms.invoice_date.year != terms.number_year):
+        yield f"has a number of {terms.number_year}, but its invoice date is {terms.invoice_date}"
 
 
 def due_dates(document: StoredDocument) -> Iterator[str]:
-    """Check that the due date is the invoice date plus the payment terms. A rebill may have the due date of its original."""
+    """Check that the due date is the invoice date plus the payment terms. A rebill may have the due date of its original, and
+    so may an invoice that restores a voided one."""
     terms = document.terms
     if terms.invoice_date is None or terms.due_date is None:
         return
     due = terms.invoice_date + timedelta(days=terms.payment_terms_days)
-    originals = document.state.corrects__due_date if document.is_rebill else None
+    originals = document.state.corrects__due_date
     if terms.due_date not in (due, originals):
         days = f"{terms.payment_terms_days} days from its invoice date {terms.invoice_date}"
         yield f"is due on {terms.due_date}, but {days} is {due}"
 
 
-def gapless(client: Client | None) -> AuditReport:
-    """Check that the numbers of each series of a client are 1, 2, 3 and so on."""
-    numbered = of_client(Invoice, "client", client).filter(number__isnull=False)
-    before = Window(Lag("number", default=0), partition_by=["client_id", "series"], order_by=["number", "pk"])
+def _before(scope: Scope) -> dict[tuple[int, str, int], int]:
+    """Return the last number that each series gave before the moment of the scope, 0 if there is none. Only of the series that
+    gave one since then."""
+    numbered = of_client(Invoice, "client", scope).filter(number__isnull=False).order_by()
+    given = numbered.filter(approved_at__gte=scope.since).values_list(*COUNTED_TOGETHER).annotate(Min("number"))
+    return {
+        (client_no, series, year): numbered.filter(
+            client_id=client_no, series=series, number_year=year, number__lt=first
+        ).aggregate(last=Coalesce(Max("number"), 0))["last"]
+        for client_no, series, year, first in given
+    }
+
+
+def _numbered(scope: Scope, before: Mapping[tuple[int, str, int], int] | None = None) -> QuerySet[Any]:
+    """Return the documents with numbers: all, or those whose number was given since the moment of the scope, and in each series
+    the one before them."""
+    numbered = of_client(Invoice, "client", scope).filter(number__isnull=False)
+    if scope.since is None:
+        return numbered
+    since = Q(pk=None)
+    for series, last in (_before(scope) if before is None else before).items():
+        since |= Q(**dict(zip(COUNTED_TOGETHER, series, strict=True)), number__gte=last)
+    return numbered.filter(since)
+
+
+def gapless(scope: Scope) -> AuditReport:
+    """Check that the numbers of each series of a client are 1, 2, 3 and so on; those of a year by themselves."""
+    first = {} if scope.since is None else _before(scope)
+    numbered = _numbered(scope, first)
+    before = Window(Lag("number", default=0), partition_by=COUNTED_TOGETHER, order_by=["number", "pk"])
     steps = numbered.annotate(before=before, step=F("number") - F("before")).exclude(step=1)
-    rows = steps.order_by("client_id", "series", "number", "pk")
-    columns = rows.values_list("client_id", "series", "before", "number", "pk")
+    rows = steps.order_by(*COUNTED_TOGETHER, "number", "pk")
+    columns = rows.values_list(*COUNTED_TOGETHER, "before", "number", "pk")
     return AuditReport(
         "Document numbers run from 1 without a hole or a repeat",
         numbered.count(),
-        [_misstep(*row) for row in columns.iterator(chunk_size=ROWS_AT_ONCE)],
+        [
+            _misstep(client_no, series, year, before, number, invoice_no)
+            for client_no, series, year, before, number, invoice_no in columns.iterator(chunk_size=ROWS_AT_ONCE)
+            if before or first.get((client_no, series, year)) != number
+        ],
     )
 
 
-def _misstep(client_no: int, series: str, before: int, number: int, invoice_no: int) -> str:
-    where = f"client {client_no}, series {series or 'without a name'}, invoice {invoice_no}"
+def _misstep(client_no: int, series: str, year: int, before: int, number: int, invoice_no: int) -> str:
+    where = f"client {client_no}, series {_series_name(series, year)}, invoice {invoice_no}"
     if number <= before:
         return f"{where}: number {number} is used twice, or is below 1"
     missing = f"number {before + 1} is" if number == before + 2 else f"numbers {before + 1} to {number - 1} are"
     return f"{where}: {missing} missing before number {number}"
 
 
-def series_counters(client: Client | None) -> AuditReport:
-    """Check that the counter of each series is the highest number that a document has."""
-    documents = of_client(Invoice, "client", client).filter(number__isnull=False).order_by()
+def _series_name(series: str, year: int) -> str:
+    return f"{series or 'without a name'}{f' of {year}' if year else ''}"
+
+
+def series_counters(scope: Scope) -> AuditReport:
+    """Check that the counter of each series is the highest number that a document has. Of counts by year, the last is kept."""
+    documents = of_client(Invoice, "client", scope).filter(number__isnull=False).order_by()
     highest = {
-        (client_no, series): number
-        for client_no, series, number in documents.values_list("client_id", "series").annotate(Max("number"))
+        (client_no, series, year): number
+        for client_no, series, year, number in documents.values_list(*COUNTED_TOGETHER).annotate(Max("number"))
     }
-    counters = {
-        (client_no, kind): number
-        for client_no, kind, number in of_client(NumberSeries, "client", client).values_list("client_id", "kind", "last_number")
-    }
+    counters: dict[tuple[int, str, int], int] = {}
+    last_years: dict[tuple[int, str], int] = {}
+    series = of_client(NumberSeries, "client", scope)
+    for client_no, kind, last_number, year, last_of_year in series.values_list(
+        "client_id", "kind", "last_number", "year", "last_of_year"
+    ):
+        counters |= {(client_no, kind, 0): last_number, (client_no, kind, year): last_of_year if year else last_number}
+        last_years[client_no, kind] = year
     findings = [
-        f"client {client_no}, series {series or 'without a name'}: is at {counter}, but its highest number is {number}"
-        for client_no, series in sorted(highest.keys() | counters.keys())
-        if (counter := counters.get((client_no, series), "no number")) != (number := highest.get((client_no, series), 0))
+        f"client {client_no}, series {_series_name(kind, year)}: is at {counter}, but its highest number is {number}"
+        for client_no, kind, year in sorted(highest.keys() | counters.keys())
+        if not 0 < year < last_years.get((client_no, kind), 0)
+        if (counter := counters.get((client_no, kind, year), "no number"))
+        != (number := highest.get((client_no, kind, year), 0))
     ]
-    return AuditReport("Number series are at the last number they gave", len(counters), findings)
+    return AuditReport("Number series are at the last number they gave", len(last_years), findings)
 
 
-def unique_document_numbers(client: Client | None) -> AuditReport:
+def unique_document_numbers(scope: Scope) -> AuditReport:
     """Check that each printed document number is on one document of the client only, whatever prefixes the series had."""
-    printed = of_client(Invoice, "client", client).exclude(document_number="")
+    printed = of_client(Invoice, "client", scope).exclude(document_number="")
+    if scope.since is not None:
+        printed = printed.filter(document_number__in=_numbered(scope).values("document_number"))
     repeated = (
         printed.order_by()
         .values_list("client_id", "document_number")
@@ -109,14 +160,14 @@ def unique_document_numbers(client: Client | None) -> AuditReport:
     )
 
 
-def dates_follow_numbers(client: Client | None) -> AuditReport:
+def dates_follow_numbers(scope: Scope) -> AuditReport:
     """Check that no document is dated before the one with the number before it, unless the prefix or suffix has changed."""
-    numbered = of_client(Invoice, "client", client).filter(number__isnull=False)
-    order: dict[str, Any] = {"partition_by": ["client_id", "series"], "order_by": ["number", "pk"]}
+    numbered = _numbered(scope)
+    order: dict[str, Any] = {"partition_by": COUNTED_TOGETHER, "order_by": ["number", "pk"]}
     pairs = numbered.annotate(
         date_before=Window(Lag("invoice_date"), **order), printed_before=Window(Lag("document_number"), **order)
     )
-    back = pairs.filter(invoice_date__lt=F("date_before")).order_by("client_id", "series", "number", "pk")
+    back = pairs.filter(invoice_date__lt=F("date_before")).order_by(*COUNTED_TOGETHER, "number", "pk")
     columns = back.values_list("client_id", "pk", "number", "document_number", "invoice_date", "printed_before", "date_before")
     return AuditReport(
         "Documents are not dated before the number before them",
@@ -126,6 +177,27 @@ def dates_follow_numbers(client: Client | None) -> AuditReport:
             for client_no, invoice_no, number, printed, day, printed_before, day_before in columns.iterator(
                 chunk_size=ROWS_AT_ONCE
             )
+            if _looks_like(printed, number) == _looks_like(printed_before, number - 1)
+        ],
+    )
+
+
+def times_follow_numbers(scope: Scope) -> AuditReport:
+    """Check that no document was issued before the one with the number before it, unless the prefix or suffix has changed."""
+    numbered = _numbered(scope)
+    order: dict[str, Any] = {"partition_by": COUNTED_TOGETHER, "order_by": ["number", "pk"]}
+    pairs = numbered.annotate(
+        issued_before=Window(Lag("approved_at"), **order), printed_before=Window(Lag("document_number"), **order)
+    )
+    back = pairs.filter(approved_at__lt=F("issued_before") - LONGEST_ACT).order_by(*COUNTED_TOGETHER, "number", "pk")
+    columns = back.values_list("client_id", "pk", "number", "document_number", "approved_at", "printed_before", "issued_before")
+    return AuditReport(
+        "Documents are not issued before the number before them",
+        numbered.count(),
+        [
+            f"client {client_no}, invoice {invoice_no}: {printed} was issued at {at:%Y-%m-%d %H:%M} UTC, but "
+            f"{printed_before} at {before:%Y-%m-%d %H:%M} UTC"
+            for client_no, invoice_no, number, printed, at, printed_before, before in columns.iterator(chunk_size=ROWS_AT_ONCE)
             if _looks_like(printed, number) == _looks_like(printed_before, number - 1)
         ],
     )
@@ -143,6 +215,6 @@ def count_approved(document: StoredDocument) -> int:
 def unchanged(document: StoredDocument) -> Iterator[str]:
     """Compare the fingerprint of approval with that of the stored document, and name the parts that have changed."""
     if document.is_issued:
-        moved = changed_parts(document.state.fingerprint, document.content)
+        moved = changed_beside_blanking(document)
         if moved:
             yield f"has changed since it was approved: {', '.join(moved)}"

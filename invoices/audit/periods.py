@@ -11,6 +11,8 @@ from invoices.document import Line, Period
 from invoices.kinds import ADVANCE_TYPES, ARREARS_TYPES, PLAN_TYPES, InvoiceKind, LineType
 from invoices.plan.unbilled_periods import gaps
 
+LONGEST_MONTH = 31
+
 
 def count_periods(account: AccountHistory) -> int:
     return len(account.periods)
@@ -112,6 +114,8 @@ def arrears(account: AccountHistory) -> Iterator[str]:
 def lines_within(document: StoredDocument) -> Iterator[str]:
     """Check that charges in advance are within the billed period, and that charges in arrears end before the bill date.
 
+    A charge with a longer interval than its plan's other charges begins within the billed period and ends later.
+
     Charges in arrears may be late, from an earlier cycle. The document's period must be that of its lines.
     """
     billed = {period.plan_instance_id: period for period in document.periods}
@@ -145,7 +149,8 @@ def _days(line: Line) -> str:
 def _is_within(line: Line, period: Period) -> bool:
     if line.period_start is None or line.period_end is None:
         return False
-    return period.start_date <= line.period_start <= line.period_end <= period.end_date
+    last = date.max if (line.period_total_days or 0) > LONGEST_MONTH else period.end_date
+    return period.start_date <= line.period_start <= period.end_date and line.period_start <= line.period_end <= last
 
 
 def _is_over(line: Line, bill_date: date) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from itertools import pairwise
 
+from accounts.kinds import BandEdge
 from billing_site.common.currencies import Currency
 from billing_site.errors import BillingError
 from invoices.audit.amounts import shown
@@ -87,13 +88,14 @@ def bands(document: StoredDocument) -> Iterator[str]:
 
     Late usage begins where the usage of earlier documents ended, which may be in the middle of a band.
     """
+    reached = {no for one in document.content.basis.charges if one.terms.edge == BandEdge.REACHED for no in one.line_nos}
     charges: dict[tuple[object, ...], list[Line]] = defaultdict(list)
     for line in document.lines:
         if line.tier_no is not None:
             charges[line.charge_key].append(line)
     for lines in charges.values():
         for line in lines:
-            if not _is_in_band(line, alone=len(lines) == 1):
+            if not _is_in_band(line, alone=len(lines) == 1, reached=line.line_no in reached):
                 yield f"line {line.line_no} prices {_units(line)} in {_band(line)}"
         for before, after in pairwise(lines):
             if (after.tier_no, after.tier_from) != ((before.tier_no or 0) + 1, before.tier_to):
@@ -105,20 +107,23 @@ def bands(document: StoredDocument) -> Iterator[str]:
                 yield f"line {line.line_no} prices only {_units(line)} in {_band(line)}, and the next line those above"
 
 
-def _is_in_band(line: Line, *, alone: bool) -> bool:
-    """A tiered line has at most the units of its band. A volume price has one line of all units, which end in its band."""
+def _is_in_band(line: Line, *, alone: bool, reached: bool) -> bool:
+    """A tiered line has at most the units of its band. A volume price has one line of all units, which end in its band.
+    `reached`: its bands begin at their beginning, and not above it."""
     start, end, units = line.tier_from, line.tier_to, line.units
     if start is None or units is None or (line.tier_no == 1) != (start == ZERO) or (end is not None and end <= start):
         return False
     if not alone:
         return units > ZERO and (end is None or units <= end - start)
+    if reached:
+        return (units >= start or _is_late(line)) and (end is None or units < end)
     reaches = units > start or _is_late(line) or units == start == ZERO
     return reaches and (end is None or units <= end)
 
 
 def _is_late(line: Line) -> bool:
-    """Only late usage has an explanation on a line with a band: other units were billed before."""
-    return bool(line.explanation)
+    """Late usage says so on its line: other units were billed before."""
+    return "billed before" in line.explanation
 
 
 def _width(line: Line) -> Decimal | None:

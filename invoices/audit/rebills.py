@@ -4,18 +4,21 @@ from django.db.models import BigIntegerField, Exists, F, OuterRef, Q
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce
 
-from accounts.models import Client, Event
+from accounts.models import Event
 from billing_site.common.storage import ExactSum
 from invoices.audit.amounts import shown
 from invoices.audit.ledger import NEGATED
 from invoices.audit.reports import AuditReport
-from invoices.audit.rules import ROWS_AT_ONCE, Rule, of_client
+from invoices.audit.rules import ROWS_AT_ONCE, Rule
+from invoices.audit.scopes import Scope, of_client
 from invoices.kinds import FREE_KINDS, OPEN_ATTEMPTS, EntryKind, InvoiceKind, InvoiceStatus
 from invoices.models import CollectionAttempt, CouponUse, CreditUse, Invoice, InvoiceLine, LedgerEntry, TaxDetail
 
 ISSUED = Q(kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED)
-OF_REBILL_MEMO = Q(invoice__issued_with__isnull=False)
+EXACT = Q(invoice__issued_with__isnull=False) | Q(invoice__kind=InvoiceKind.REVERSAL)
+"""The memo of a rebill and a reversal are the exact negative of the document that they offset."""
 ISSUED_REBILLS = Invoice.objects.filter(ISSUED)
+REVERSALS = Invoice.objects.filter(kind=InvoiceKind.REVERSAL)
 
 OPPOSITE_LINE = InvoiceLine.objects.filter(
     invoice=OuterRef("invoice__corrects"),
@@ -63,16 +66,16 @@ REBILLS = (
         InvoiceLine,
         "invoice__client",
         ~Exists(OPPOSITE_LINE) | ~Q(source_line_no=F("line_no")),
-        "memo {invoice_id} of a rebill: line {line_no} of {amount} is not the negative of that of the original",
-        checked=OF_REBILL_MEMO,
+        "document {invoice_id}: line {line_no} of {amount} is not the negative of that of the document that it offsets",
+        checked=EXACT,
     ),
     Rule(
         TaxDetail,
         "invoice__client",
         ~Exists(OPPOSITE_TAX),
-        "memo {invoice_id} of a rebill: the tax of line {tax_line_no} on line {taxed_line_no}, {amount}, is not the negative "
-        "of that of the original",
-        checked=OF_REBILL_MEMO,
+        "document {invoice_id}: the tax of line {tax_line_no} on line {taxed_line_no}, {amount}, is not the negative of that "
+        "of the document that it offsets",
+        checked=EXACT,
     ),
     Rule(
         Invoice,
@@ -80,6 +83,23 @@ REBILLS = (
         ~Q(pk__in=NAMED_IN_EVENTS),
         "rebill {pk}: the audit trail has no event that it replaced invoice {corrects_id}",
         checked=ISSUED,
+    ),
+    Rule(
+        Invoice,
+        "client",
+        ~Exists(REVERSALS.filter(corrects=OuterRef("pk")))
+        | ~Exists(REVERSALS.filter(corrects=OuterRef("memo")))
+        | ~Q(memo__status=InvoiceStatus.VOIDED),
+        "rebill {pk} is voided, but it and its memo {memo_id} ({memo__status}) are not both reversed",
+        checked=Q(kind=InvoiceKind.REBILL, status=InvoiceStatus.VOIDED),
+    ),
+    Rule(
+        Invoice,
+        "client",
+        ~Q(total_amount=F("corrects__total_amount") * NEGATED)
+        | ~Q(corrects__kind__in=(InvoiceKind.REBILL, InvoiceKind.CREDIT_MEMO)),
+        "reversal {pk} of {total_amount}: reverses {corrects_id}, a {corrects__kind} of {corrects__total_amount}",
+        checked=Q(kind=InvoiceKind.REVERSAL),
     ),
 )
 
@@ -107,9 +127,9 @@ REBILLED = (
 )
 
 
-def paid_originals(client: Client | None) -> AuditReport:
+def paid_originals(scope: Scope) -> AuditReport:
     """Check that no payment is left on an invoice that was rebilled."""
-    entries = of_client(LedgerEntry, "account__client", client).filter(kind=EntryKind.INVOICE)
+    entries = of_client(LedgerEntry, "account__client", scope).filter(kind=EntryKind.INVOICE)
     rebilled = entries.filter(Exists(ISSUED_REBILLS.filter(corrects=OuterRef("invoice"))))
     paid = (
         rebilled.filter(paid_by__credit__kind__in=FREE_KINDS)

@@ -21,6 +21,8 @@ ISSUED = Invoice.objects.filter(
     corrects=OuterRef("invoice"),
     total_amount=OuterRef("amount") * NEGATED,
 )
+REVERSED = Invoice.objects.filter(pk=OuterRef("result_no"), kind=InvoiceKind.REVERSAL, corrects=OuterRef("invoice"))
+OF_DOCUMENTS = (GuardedAct.MEMOS, GuardedAct.REBILLS)
 NAMED_IN_EVENTS = (
     Event.objects.filter(act="act.approved")
     .annotate(act_no=Cast(KeyTextTransform("id", "after"), BigIntegerField()))
@@ -29,8 +31,9 @@ NAMED_IN_EVENTS = (
 NOT_THERE = "request {pk} for {kind} of {amount}: was approved, but its result {result_no} is something else"
 
 RULES = (
-    Rule(RequestedAct, "client", ~Exists(MADE), NOT_THERE, checked=DONE & ~Q(kind=GuardedAct.MEMOS)),
+    Rule(RequestedAct, "client", ~Exists(MADE), NOT_THERE, checked=DONE & ~Q(kind__in=OF_DOCUMENTS)),
     Rule(RequestedAct, "client", ~Exists(ISSUED), NOT_THERE, checked=DONE & Q(kind=GuardedAct.MEMOS)),
+    Rule(RequestedAct, "client", ~Exists(REVERSED), NOT_THERE, checked=DONE & Q(kind=GuardedAct.REBILLS)),
     Rule(
         RequestedAct,
         "client",

@@ -1,8 +1,8 @@
 """Rules that are checked by a query. The query returns only the rows that break the rule."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from string import Formatter
 from typing import Any, NamedTuple
 
@@ -11,7 +11,8 @@ from django.db.models import F, Model, Q, QuerySet
 from django.db.models.expressions import Combinable
 
 from accounts.models import Client
-from invoices.audit.reports import AuditReport
+from invoices.audit.reports import AuditReport, alone, tried
+from invoices.audit.scopes import Scope, account_path, within
 
 ROWS_AT_ONCE = 2000
 
@@ -47,41 +48,65 @@ class Search(NamedTuple):
     broken: Sql
 
 
-def of_client(model: type[Model], path: str, client: Client | None) -> QuerySet[Any]:
-    """Return the rows of a client, or all rows."""
-    rows = model._default_manager.all()
-    return rows if client is None else rows.filter(**{path: client})
-
-
 def differ(one: str, other: str) -> Q:
     """Return the condition that two columns differ. It is false if the first one is empty."""
     return Q(**{f"{one}__isnull": False}) & ~Q(**{one: F(other)})
 
 
-def prove(audits: Sequence[RuleAudit], client: Client | None) -> list[AuditReport]:
+def prove(audits: Sequence[RuleAudit], scope: Scope) -> list[AuditReport]:
     """Report how many rows each audit checked, and describe the rows that break a rule.
 
     Two queries for all rules: the first counts the rows to check, and the second tests the rules that have any. Only if rows
-    break a rule, a further query reads them.
+    break a rule, a further query reads them. If a query fails, each audit is tried by itself, and a failure is its finding.
+
+    In a scope with accounts only the rules of rows that have an account are tried, and with a moment alone only the others.
     """
-    client_no = None if client is None else client.pk
-    searches = {rule: _search(rule, client_no) for audit in audits for rule in audit.rules}
+    audits = [RuleAudit(audit.name, [rule for rule in audit.rules if _is_tried(rule, scope)]) for audit in audits]
+    try:
+        with alone():
+            return _prove(audits, scope)
+    except Exception:
+        return [report for audit in audits for report in tried(partial(_prove, [audit], scope), audit.name)]
+
+
+def _is_tried(rule: Rule, scope: Scope) -> bool:
+    return scope.is_whole or (account_path(rule.model, rule.client) is None) == (scope.accounts is None)
+
+
+def _prove(audits: Sequence[RuleAudit], scope: Scope) -> list[AuditReport]:
+    searches = {rule: _search(rule, scope) for audit in audits for rule in audit.rules}
     counts = _count({search.checked for search in searches.values()})
     found = _any_rows({search.broken for search in searches.values() if counts[search.checked]})
     reports = []
     for audit in audits:
         tables = {rule.model: counts[searches[rule].checked] for rule in audit.rules}
         broken = [rule for rule in audit.rules if searches[rule].broken in found]
-        findings = [words for rule in broken for words in _described(rule, client_no)]
+        findings = [words for rule in broken for words in _described(rule, scope)]
         reports.append(AuditReport(audit.name, sum(tables.values()), findings))
     return reports
 
 
-@lru_cache(maxsize=1000)
-def _search(rule: Rule, client_no: int | None) -> Search:
-    """Return a rule's queries. They are the same at each run, and making them takes longer than small tables are searched."""
-    checked = _checked(rule, client_no).order_by().values("pk")
+def _search(rule: Rule, scope: Scope) -> Search:
+    if not scope.is_whole:
+        return _made_search(rule, scope)
+    search = _kept_search(rule, Scope(scope.client and ANY_CLIENT))
+    return Search(*(Sql(sql.text, tuple(_of_client(scope.client_no, sql.parameters))) for sql in search))
+
+
+def _made_search(rule: Rule, scope: Scope) -> Search:
+    checked = _checked(rule, scope).order_by().values("pk")
     return Search(_sql(checked), _sql(checked.filter(rule.broken)))
+
+
+_kept_search = lru_cache(maxsize=1000)(_made_search)
+"""The queries of a whole client are the same for each, and making them takes longer than small tables are searched."""
+
+ANY_CLIENT = Client(pk=2**53 - 1)
+"""Stands for the client in the queries that are kept. No rule has this number as a value of its own."""
+
+
+def _of_client(client_no: int | None, parameters: Iterable[Any]) -> Iterator[Any]:
+    return (client_no if value == ANY_CLIENT.pk else value for value in parameters)
 
 
 def _sql(rows: QuerySet[Any]) -> Sql:
@@ -89,9 +114,9 @@ def _sql(rows: QuerySet[Any]) -> Sql:
     return Sql(text, tuple(parameters))
 
 
-def _checked(rule: Rule, client_no: int | None) -> QuerySet[Any]:
+def _checked(rule: Rule, scope: Scope) -> QuerySet[Any]:
     rows = rule.model._default_manager.filter(rule.checked)
-    return rows if client_no is None else rows.filter(**{rule.client: client_no})
+    return rows.filter(within(rule.model, rule.client, scope))
 
 
 def _count(queries: Collection[Sql]) -> dict[Sql, int]:
@@ -113,7 +138,7 @@ def _by_query(words: str, queries: Sequence[Sql]) -> list[tuple[Sql, int]]:
         return [(queries[place], value) for place, value in cursor.fetchall()]
 
 
-def _described(rule: Rule, client_no: int | None) -> Iterator[str]:
+def _described(rule: Rule, scope: Scope) -> Iterator[str]:
     columns = [name for _, name, _, _ in Formatter().parse(rule.words) if name]
-    for row in _checked(rule, client_no).filter(rule.broken).order_by("pk").values(*columns):
+    for row in _checked(rule, scope).filter(rule.broken).order_by("pk").values(*columns):
         yield rule.words.format(**row)

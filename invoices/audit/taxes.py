@@ -10,7 +10,7 @@ from invoices.audit.credits import left_of_charges
 from invoices.audit.stored_documents import StoredDocument
 from invoices.calculation import ZERO, tax_amounts
 from invoices.document import Tax
-from invoices.kinds import CYCLE_KINDS, LineType
+from invoices.kinds import BILLING_KINDS, LineType
 
 TABLE = "table"
 """The built-in engine, whose taxes are a percentage of the taxable amount. Other engines may calculate in other ways."""
@@ -39,20 +39,20 @@ def tax_lines(document: StoredDocument) -> Iterator[str]:
 def tax_details(document: StoredDocument) -> Iterator[str]:
     """Check that each tax detail connects a tax line with a charge. A credit is not taxed; it reduces the taxable amount.
 
-    A line that credits unused days may be taxed too: it gives back the tax that was charged for them.
+    A line that credits unused days or returns something may be taxed too: it gives back the tax that was charged for them.
     """
     lines = {line.line_no: line for line in document.lines}
     for tax in document.taxes:
         shows, taxed = lines.get(tax.tax_line_no), lines.get(tax.taxed_line_no)
         if shows is None or shows.line_type != LineType.TAX:
             yield f"a tax detail names line {tax.tax_line_no} as its tax line, but that is not a tax line"
-        if taxed is None or not (taxed.is_charge or taxed.gives_days_back):
+        if taxed is None or not (taxed.is_charge or taxed.has_own_tax):
             yield f"a tax detail taxes line {tax.taxed_line_no}, which is not a charge line"
 
 
 def taxable_amounts(document: StoredDocument) -> Iterator[str]:
     """Check that the taxable amount is what credits leave of the line, without the taxes that the price contains."""
-    left = left_of_charges(document) | {line.line_no: line.amount for line in document.lines if line.gives_days_back}
+    left = left_of_charges(document) | {line.line_no: line.amount for line in document.lines if line.has_own_tax}
     contained: dict[int, Decimal] = defaultdict(Decimal)
     for tax in document.taxes:
         contained[tax.taxed_line_no] += tax.amount if tax.is_inclusive else ZERO
@@ -112,7 +112,7 @@ def tax_answers(document: StoredDocument) -> Iterator[str]:
     for number in answer.unanswered:
         if number not in lines:
             yield f"says that line {number} has no answer for its tax, but has no such line"
-    is_exempt = answer.exemption != TaxExemption.NONE and document.terms.kind in CYCLE_KINDS
+    is_exempt = answer.exemption != TaxExemption.NONE and document.terms.kind in BILLING_KINDS
     for tax in document.taxes:
         line = lines.get(tax.taxed_line_no)
         if tax.taxed_line_no in answer.unanswered:
@@ -133,7 +133,7 @@ def percents(document: StoredDocument) -> Iterator[str]:
     basis = document.content.tax_basis
     if basis is None or not _is_by_table(document):
         return
-    left = left_of_charges(document)
+    left = left_of_charges(document) | {line.line_no: line.amount for line in document.lines if line.is_return}
     contained: dict[int, Decimal] = defaultdict(Decimal)
     for tax in document.taxes:
         contained[tax.taxed_line_no] += tax.percent if tax.is_inclusive else ZERO

@@ -5,11 +5,12 @@ from datetime import date
 
 from django.db.models import Exists, F, Min, OuterRef, Q
 
-from accounts.models import Client, PlanInstance
+from accounts.models import PlanInstance
 from billing_site.common.currencies import currency_of
 from invoices.audit.amounts import shown
 from invoices.audit.reports import AuditReport
-from invoices.audit.rules import Rule, differ, of_client
+from invoices.audit.rules import Rule, differ
+from invoices.audit.scopes import Scope, of_client
 from invoices.calculation import ZERO
 from invoices.kinds import LIVE_STATUSES
 from invoices.models import InvoiceLine, UnusedCredit
@@ -49,12 +50,12 @@ RULES = (
 )
 
 
-def given_back(client: Client | None) -> AuditReport:
+def given_back(scope: Scope) -> AuditReport:
     """Check that the credits of a line are between zero and the value of its unused days.
 
     A line that is no longer valid is not checked against that value: the next invoice charges what was credited on it.
     """
-    rows = of_client(UnusedCredit, "invoice__client", client)
+    rows = of_client(UnusedCredit, "invoice__client", scope)
     accounts = dict(rows.order_by().values_list("source__account_id", "source__currency").distinct())
     findings: list[str] = []
     for start in range(0, len(accounts), ACCOUNTS_AT_ONCE):

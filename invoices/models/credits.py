@@ -31,6 +31,9 @@ class PercentField(models.DecimalField):
         super().__init__(**{"validators": validators, **options, "max_digits": 9, "decimal_places": 6})
 
 
+PERCENT_OR_AMOUNT = _("Give either a percent above 0 and up to 100, or an amount above 0 with its currency.")
+
+
 def percent_or_amount(name: str) -> models.CheckConstraint:
     """Return a constraint: either a percent above 0 up to 100, or an amount above 0 in a currency."""
     # Without "is not null" a row with neither would pass, because a check constraint treats unknown as true.
@@ -39,7 +42,7 @@ def percent_or_amount(name: str) -> models.CheckConstraint:
     return models.CheckConstraint(
         condition=percent | amount,
         name=name,
-        violation_error_message=_("Give either a percent above 0 and up to 100, or an amount above 0 with its currency."),
+        violation_error_message=PERCENT_OR_AMOUNT,
     )
 
 
@@ -64,11 +67,22 @@ class PercentOrAmount(models.Model):
         abstract = True
 
     def clean(self) -> None:
-        """Refuse an amount that its currency cannot have, and a last day before the first."""
+        """Refuse anything but either a percent or an amount with its currency, by the names of the fields, an amount that its
+        currency cannot have, and a last day before the first."""
+        if wrong := self._neither_percent_nor_amount():
+            raise ValidationError(dict.fromkeys(wrong, PERCENT_OR_AMOUNT))
         if self.valid_to is not None and self.valid_from is not None and self.valid_to < self.valid_from:
             raise ValidationError({"valid_to": _("The last day is before the first day.")})
         if self.amount is not None and self.currency and self.amount % currency_of(self.currency).smallest_unit:
             raise ValidationError({"amount": _("The amount has more decimals than its currency.")})
+
+    def _neither_percent_nor_amount(self) -> list[str]:
+        """Return the names of the fields because of which this is neither a percent nor an amount with its currency."""
+        if (self.percent is None) == (self.amount is None):
+            return ["percent", "amount"]
+        if self.percent is not None:
+            return [name for name, is_wrong in (("percent", self.percent == 0), ("currency", bool(self.currency))) if is_wrong]
+        return [name for name, is_wrong in (("amount", self.amount == 0), ("currency", not self.currency)) if is_wrong]
 
 
 class Surcharge(PercentOrAmount):

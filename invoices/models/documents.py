@@ -3,7 +3,6 @@
 A document is a snapshot. It stores everything that explains it, and nothing that is printed changes after approval.
 """
 
-import re
 from decimal import Decimal
 from typing import Any
 
@@ -14,23 +13,31 @@ from django.db.models.functions import Length, Substr
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.clock import today
+from accounts.kinds import CreditTo, TaxExemption
 from accounts.models import Account, Client, Contact, PlanInstance, Service, ServiceLocation
 from accounts.models.history import MasterDataHistory
+from accounts.vat_categories import VatCategory
 from billing_site.common.currencies import Currency, currency_of
 from billing_site.common.exact_decimals import ExactDecimalField, UnitsField
+from billing_site.common.prefixes import Folded
 from invoices.calculation import ZERO
-from invoices.document_numbers import DEFAULT_FORMATS, Format, could_print_the_same
+from invoices.document_numbers import DEFAULT_FORMATS, YEAR, Format, could_print_the_same
 from invoices.kinds import (
     CORRECTING_KINDS,
     CYCLE_KINDS,
     ISSUED_STATUSES,
     LIVE_STATUSES,
+    OFFSETTING_KINDS,
+    DocumentState,
     InvoiceKind,
     InvoiceStatus,
     LineType,
+    PostingStatus,
     SeriesKind,
     VoidReason,
 )
+from invoices.models.line_references import LineReferencesModel
 
 
 class AmountField(models.DecimalField):
@@ -46,10 +53,25 @@ class NumberSeries(models.Model):
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="number_series", db_index=False)
     kind = models.CharField(max_length=20, choices=SeriesKind)
-    prefix = models.CharField(max_length=20, blank=True, help_text=_("Printed before the number on documents: INV-."))
-    suffix = models.CharField(max_length=20, blank=True, help_text=_("Printed after the number on documents: -R."))
-    last_number = models.PositiveBigIntegerField(default=0, editable=False)
-    history = MasterDataHistory(not_kept=("last_number",))
+    prefix = models.CharField(
+        max_length=20,
+        blank=True,
+        help_text=_(
+            "Printed before the number on documents: INV-. Write {yyyy} for the year: INV-{yyyy}-. "
+            "The numbers then begin at 1 in each year."
+        ),
+    )
+    suffix = models.CharField(
+        max_length=20, blank=True, help_text=_("Printed after the number on documents: -R. It can have {yyyy} too.")
+    )
+    last_number = models.PositiveBigIntegerField(default=0, editable=False, help_text=_("Last number without a year."))
+    year = models.PositiveSmallIntegerField(
+        default=0, db_default=0, editable=False, help_text=_("The last year with numbers of its own. 0: none yet.")
+    )
+    last_of_year = models.PositiveBigIntegerField(
+        default=0, db_default=0, editable=False, help_text=_("Last number of that year.")
+    )
+    history = MasterDataHistory(not_kept=("last_number", "year", "last_of_year"))
 
     class Meta:
         verbose_name_plural = _("number series")
@@ -64,9 +86,14 @@ class NumberSeries(models.Model):
         if self.client_id is None:
             return
         mine = Format(self.prefix, self.suffix)
+        unknown = mine.unknown_parts()
+        if unknown:
+            raise ValidationError(
+                _("%(part)s is not known. Only {yyyy} can be in braces: the year of the document."), params={"part": unknown[0]}
+            )
         for kind, other in self._other_formats():
             if could_print_the_same(mine, other):
-                example = other.printed(1)
+                example = other.printed(1, today(self.client).year)
                 raise ValidationError(
                     _(
                         "The number series %(kind)s has numbers such as %(example)s. Choose another prefix or suffix, "
@@ -89,19 +116,35 @@ class NumberSeries(models.Model):
 
     def _document_with_a_number_to_come(self) -> str | None:
         """Return a document number printed under an earlier prefix that this series would print later, if any."""
-        digits = Length("document_number") - len(self.prefix) - len(self.suffix)
-        number = Substr("document_number", len(self.prefix) + 1, digits)
-        last = Format().printed(self.last_number)
-        pattern = f"^{re.escape(self.prefix)}([0-9]{{6}}|[1-9][0-9]{{6,}}){re.escape(self.suffix)}$"
-        printed = Invoice.objects.filter(client=self.client_id, document_number__startswith=self.prefix)
-        same = printed.filter(document_number__regex=pattern).annotate(digits=digits).annotate(middle=number)
-        to_come = same.filter(Q(digits__gt=len(last)) | Q(digits=len(last), middle__gt=last))
-        return to_come.order_by("pk").values_list("document_number", flat=True).first()
+        mine = Format(self.prefix, self.suffix)
+        year = max(self.year, today(self.client).year) if mine.has_year else 0
+        count = self.last_number if not mine.has_year else self.last_of_year if year == self.year else 0
+        last = Format().printed(count)
+        before, after = mine.lengths()
+        digits = Length("document_number") - before - after
+        printed = Invoice.objects.filter(client=self.client_id, document_number__regex=mine.regular_expression())
+        parts = printed.annotate(digits=digits).annotate(middle=Substr("document_number", before + 1, digits))
+        to_come = Q(digits__gt=len(last)) | Q(digits=len(last), middle__gt=last)
+        if mine.has_year:
+            parts = parts.annotate(year=self._year_of_document(mine))
+            to_come = Q(year__gt=f"{year:04d}") | Q(to_come, year=f"{year:04d}")
+        return parts.filter(to_come).order_by("pk").values_list("document_number", flat=True).first()
+
+    @staticmethod
+    def _year_of_document(format: Format) -> Substr:
+        if YEAR in format.prefix:
+            return Substr("document_number", format.prefix.index(YEAR) + 1, 4)
+        behind = format.suffix.rpartition(YEAR)[2]
+        return Substr("document_number", Length("document_number") - len(behind) - 3, 4)
 
 
 class Invoice(models.Model):
-    """A document of an account. Its primary key is Aria's invoice_no. Its fiscal document_number is assigned at approval."""
+    """A document of an account. Its primary key is Aria's invoice_no. Its fiscal document_number is assigned at approval.
 
+    `state` is set by `with_states` and `mark_states`: a value of DocumentState.
+    """
+
+    state: str
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="invoices", db_index=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="invoices")
     kind = models.CharField(max_length=20, choices=InvoiceKind)
@@ -111,7 +154,7 @@ class Invoice(models.Model):
         on_delete=models.PROTECT,
         null=True,
         related_name="corrected_by",
-        help_text=_("The document that this credit memo credits, or that this rebill replaces."),
+        help_text=_("The document that this credit memo credits, that this rebill replaces, or that this reversal reverses."),
     )
     chain_root = models.ForeignKey(
         "self",
@@ -146,6 +189,14 @@ class Invoice(models.Model):
     keeps_due_date = models.BooleanField(
         null=True, help_text=_("Whether a rebill keeps the due date of its original. Empty: the client's setting decides.")
     )
+    credit_to = models.CharField(
+        max_length=20,
+        choices=CreditTo,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Where the money goes that the correction frees. Empty: as the client's setting says."),
+    )
     statement_contact = models.ForeignKey(
         Contact,
         on_delete=models.PROTECT,
@@ -174,6 +225,17 @@ class Invoice(models.Model):
             "Empty on credit memos and on documents from before this was stored."
         ),
     )
+    tax_exemption = models.CharField(
+        max_length=20,
+        choices=TaxExemption,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Why lines without a tax are not taxed: the customer's exemption on the tax date. Empty: not exempt."),
+    )
+    tax_exemption_reason = models.CharField(
+        max_length=200, blank=True, default="", db_default="", help_text=_("Reason for the exemption, as printed.")
+    )
     net_amount = AmountField(help_text=_("Total before tax."))
     tax_amount = AmountField(help_text=_("All tax, whether included in prices or added."))
     total_amount = AmountField(help_text=_("Total before tax plus tax: the sum of the lines."))
@@ -184,6 +246,9 @@ class Invoice(models.Model):
     )
     series = models.CharField(max_length=20, choices=SeriesKind, blank=True)
     number = models.PositiveBigIntegerField(null=True)
+    number_year = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text=_("The year that the number counts in. 0: the series counts through all years.")
+    )
     document_number = models.CharField(max_length=50, blank=True)
     fingerprint = models.CharField(
         max_length=300, blank=True, help_text=_("Fingerprint of the stored document, taken at approval.")
@@ -197,7 +262,23 @@ class Invoice(models.Model):
     approved_at = models.DateTimeField(null=True)
     custom_status_label = models.CharField(max_length=100, blank=True)
     client_notes = models.TextField(max_length=1000, blank=True)
+    posting_status = models.CharField(
+        max_length=10,
+        choices=PostingStatus,
+        default=PostingStatus.UNPOSTED,
+        db_default=PostingStatus.UNPOSTED,
+        help_text=_("Whether the client's accounting has entered the document."),
+    )
+    posting_user = models.CharField(
+        max_length=60, blank=True, default="", db_default="", help_text=_("Who said that it is posted: staff or API key.")
+    )
+    posting_at = models.DateTimeField(null=True, help_text=_("Time at which it was marked as posted."))
     void_reason_code = models.PositiveSmallIntegerField(choices=VoidReason, null=True)
+    version = models.PositiveIntegerField(
+        default=1,
+        db_default=1,
+        help_text=_("Version of the document: 1 as it was generated, one more each time it was recalculated or adjusted."),
+    )
 
     class Meta:
         ordering = ["-id"]
@@ -219,7 +300,9 @@ class Invoice(models.Model):
                 name="one_live_invoice_per_bill_date",
             ),
             models.UniqueConstraint(
-                fields=["client", "series", "number"], condition=Q(number__isnull=False), name="one_document_per_number"
+                fields=["client", "series", "number_year", "number"],
+                condition=Q(number__isnull=False),
+                name="one_document_per_number",
             ),
             models.UniqueConstraint(
                 fields=["client", "document_number"],
@@ -246,8 +329,8 @@ class Invoice(models.Model):
                 name="one_live_rebill_per_original",
             ),
             models.CheckConstraint(
-                condition=Q(kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED, memo__isnull=False)
-                | (~Q(kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED) & Q(memo__isnull=True)),
+                condition=Q(kind=InvoiceKind.REBILL, status__in=ISSUED_STATUSES, memo__isnull=False)
+                | (~Q(kind=InvoiceKind.REBILL, status__in=ISSUED_STATUSES) & Q(memo__isnull=True)),
                 name="issued_rebills_have_a_memo",
             ),
             models.UniqueConstraint(
@@ -256,14 +339,15 @@ class Invoice(models.Model):
                 name="billed_again_once",
             ),
             models.UniqueConstraint(fields=["memo"], condition=Q(memo__isnull=False), name="one_rebill_per_memo"),
+            models.UniqueConstraint(fields=["corrects"], condition=Q(kind=InvoiceKind.REVERSAL), name="reversed_once"),
             models.CheckConstraint(
-                condition=~Q(kind=InvoiceKind.REBILL, status=InvoiceStatus.VOIDED), name="rebills_are_not_voided"
+                condition=~Q(kind=InvoiceKind.REVERSAL) | Q(status=InvoiceStatus.APPROVED), name="reversals_stay_issued"
             ),
             models.CheckConstraint(
                 condition=Q(open_amount=0)
                 | (
                     Q(status=InvoiceStatus.APPROVED, open_amount__gt=0, open_amount__lte=F("total_amount"))
-                    & ~Q(kind=InvoiceKind.CREDIT_MEMO)
+                    & ~Q(kind__in=OFFSETTING_KINDS)
                 ),
                 name="open_up_to_the_total_of_issued",
             ),
@@ -271,6 +355,21 @@ class Invoice(models.Model):
         indexes = [
             # The approval queue: a client's pending invoices, oldest first.
             models.Index(fields=["client", "id"], condition=Q(status=InvoiceStatus.PENDING), name="pending_of_client"),
+            # Pending documents added up by age, kind, currency, flags and creator, from this index alone. Without it, all
+            # documents are read, because pending ones are spread among them.
+            models.Index(
+                fields=[
+                    *("client", "currency", "kind", "status", "tax_date"),
+                    *("bill_date", "total_amount", "account", "generated_by", "id"),
+                ],
+                condition=Q(status=InvoiceStatus.PENDING),
+                name="pending_sums_of_client",
+            ),
+            models.Index(
+                fields=["client", "total_amount", "id"],
+                condition=Q(status=InvoiceStatus.PENDING),
+                name="pending_totals_of_client",
+            ),
             # Which due accounts are blocked: a voided invoice of their next cycle. Without it, all invoices are searched.
             models.Index(fields=["account", "bill_date"], condition=Q(status=InvoiceStatus.VOIDED), name="voided_of_account"),
             # Lists of a client's documents in these orders.
@@ -278,6 +377,18 @@ class Invoice(models.Model):
             models.Index(fields=["client", "bill_date", "id"], name="bill_dates_of_client"),
             models.Index(fields=["client", "due_date", "id"], name="due_dates_of_client"),
             models.Index(fields=["client", "total_amount", "id"], name="totals_of_client"),
+            models.Index(fields=["client", "invoice_date", "id"], name="invoice_dates_of_client"),
+            models.Index(fields=["client", "open_amount", "id"], name="open_amounts_of_client"),
+            # Lists of rebills, memos and other documents of a kind that is rare among a client's invoices.
+            models.Index(fields=["client", "kind", "id"], condition=~Q(kind=InvoiceKind.RECURRING), name="kinds_of_client"),
+            models.Index(
+                fields=["client", "total_amount", "id"], condition=Q(kind=InvoiceKind.REBILL), name="rebill_totals_of_client"
+            ),
+            # The search of lists.
+            models.Index("client", Folded("document_number"), condition=~Q(document_number=""), name="document_numbers_begin"),
+            models.Index(
+                "client", Folded("custom_status_label"), condition=~Q(custom_status_label=""), name="custom_statuses_begin"
+            ),
             models.Index(fields=["chain_root"], condition=Q(chain_root__isnull=False), name="documents_of_chain"),
             # What is open, by its due date: totals by age, the overdue, and what is collected next, from this index alone.
             models.Index(
@@ -297,6 +408,11 @@ class Invoice(models.Model):
         return currency_of(self.currency)
 
     @property
+    def state_label(self) -> str:
+        """The document's one state, in the reader's language. Only for documents whose `state` was read."""
+        return str(DocumentState(self.state).label)
+
+    @property
     def amount_due(self) -> Decimal | None:
         """What is still due on an issued document, voided ones included; None where nothing is ever owed: on a credit memo,
         and before issue."""
@@ -309,16 +425,20 @@ class Invoice(models.Model):
 
     @property
     def _is_owed(self) -> bool:
-        return self.status in ISSUED_STATUSES and self.kind != InvoiceKind.CREDIT_MEMO
+        return self.status in ISSUED_STATUSES and self.kind not in OFFSETTING_KINDS
 
 
-class InvoiceLine(models.Model):
+# Parts of a document are written before it, in one transaction (`issue` says why), and nothing deletes documents. So the
+# database does not check that their document exists: the audit does (audit/parts.py).
+
+
+class InvoiceLine(LineReferencesModel):
     """One line, with the terms of its amount: rate x units x proration factor, or a percent of a base, rounded once.
 
     A line without rate and percent has an explanation, for example an amount off, or an addition up to a minimum.
     """
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines", db_index=False)
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines", db_index=False, db_constraint=False)
     line_no = models.PositiveIntegerField(help_text=_("From 1."))
     line_type = models.PositiveSmallIntegerField(choices=LineType)
     service = models.ForeignKey(Service, on_delete=models.PROTECT, null=True, related_name="+")
@@ -329,6 +449,14 @@ class InvoiceLine(models.Model):
     tax_category = models.CharField(max_length=50, blank=True)
     units = UnitsField(null=True)
     rate_per_unit = ExactDecimalField(max_digits=20, decimal_places=10, null=True)
+    unit_code = models.CharField(
+        max_length=4,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("What the units are: a code of UNECE Recommendation 20. Empty: pieces."),
+    )
+    price_units = UnitsField(null=True, help_text=_("Number of units whose price an electronic invoice names. Empty: 1."))
     list_rate_per_unit = ExactDecimalField(
         max_digits=20,
         decimal_places=10,
@@ -358,6 +486,11 @@ class InvoiceLine(models.Model):
     period_start = models.DateField(null=True)
     period_end = models.DateField(null=True)
     po_num = models.CharField(max_length=1000, blank=True)
+    is_return = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text=_("A return that is taxed itself, because no line of its tax category can take it."),
+    )
     bill_from_location = models.ForeignKey(
         ServiceLocation, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
     )
@@ -370,6 +503,8 @@ class InvoiceLine(models.Model):
     class Meta:
         ordering = ["invoice", "line_no"]
         constraints = [models.UniqueConstraint(fields=["invoice", "line_no"], name="one_line_per_number")]
+        # The search. Most lines have no PO number.
+        indexes = [models.Index(Folded("po_num"), condition=~Q(po_num=""), name="line_po_nums_begin")]
 
     def __str__(self) -> str:
         return f"{self.line_no}. {self.description}"
@@ -381,7 +516,9 @@ class CreditDetail(models.Model):
     The charge line is taxed on the remainder, which is never negative.
     """
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="credit_details", db_index=False)
+    invoice = models.ForeignKey(
+        Invoice, on_delete=models.CASCADE, related_name="credit_details", db_index=False, db_constraint=False
+    )
     credit_line_no = models.PositiveIntegerField()
     credited_line_no = models.PositiveIntegerField()
     amount = AmountField(help_text=_("Above zero."))
@@ -408,7 +545,9 @@ class LineBasis(models.Model):
     `invoices/basis.py`.
     """
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="line_bases", db_index=False)
+    invoice = models.ForeignKey(
+        Invoice, on_delete=models.CASCADE, related_name="line_bases", db_index=False, db_constraint=False
+    )
     place = models.PositiveIntegerField(help_text=_("From 1."))
     plan_instance = models.ForeignKey(PlanInstance, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     service = models.ForeignKey(Service, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
@@ -429,7 +568,9 @@ class LineBasis(models.Model):
 class TaxDetail(models.Model):
     """The amount of one tax on one line. It links a tax line of the invoice to a taxed line."""
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="tax_details", db_index=False)
+    invoice = models.ForeignKey(
+        Invoice, on_delete=models.CASCADE, related_name="tax_details", db_index=False, db_constraint=False
+    )
     tax_line_no = models.PositiveIntegerField()
     taxed_line_no = models.PositiveIntegerField()
     authority = models.CharField(max_length=100, help_text=_("Name of the tax."))
@@ -439,6 +580,17 @@ class TaxDetail(models.Model):
     is_inclusive = models.BooleanField(help_text=_("The amount of the line includes the tax."))
     taxable_amount = AmountField(help_text=_("Amount on which the tax is calculated, without the tax."))
     amount = AmountField()
+    vat_category = models.CharField(
+        max_length=2,
+        choices=VatCategory,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Category in the European standard for invoices (UNCL5305). Empty on documents from before it was stored."),
+    )
+    exemption_reason = models.CharField(
+        max_length=200, blank=True, default="", db_default="", help_text=_("The law's text for a rate of 0 percent.")
+    )
 
     class Meta:
         ordering = ["invoice", "tax_line_no", "taxed_line_no"]
@@ -456,7 +608,9 @@ class BilledPeriod(models.Model):
     Approval updates the instance's billed_through from it. An audit checks that no day of an instance is billed twice.
     """
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="billed_periods", db_index=False)
+    invoice = models.ForeignKey(
+        Invoice, on_delete=models.CASCADE, related_name="billed_periods", db_index=False, db_constraint=False
+    )
     plan_instance = models.ForeignKey(PlanInstance, on_delete=models.PROTECT, related_name="billed_periods")
     start_date = models.DateField()
     end_date = models.DateField()

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.kinds import EInvoiceFormat, EInvoiceProfile
 from billing_site.errors import recorded
 from invoices.kinds import FileKind, FileState
 from invoices.models.documents import Invoice
@@ -15,6 +16,12 @@ class DocumentFile(models.Model):
 
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="files", db_index=False)
     kind = models.CharField(max_length=10, choices=FileKind)
+    format = models.CharField(
+        max_length=10, choices=EInvoiceFormat, blank=True, default="", db_default="", help_text=_("Of an electronic invoice.")
+    )
+    profile = models.CharField(
+        max_length=10, choices=EInvoiceProfile, blank=True, default="", db_default="", help_text=_("Of an electronic invoice.")
+    )
     state = models.CharField(max_length=10, choices=FileState, default=FileState.OWED)
     reason = models.CharField(max_length=300, blank=True, help_text=_("Why the file could not be made."))
     detail = models.TextField(

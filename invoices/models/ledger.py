@@ -7,11 +7,13 @@ are found among many.
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Client, PaymentMethod
 from billing_site.common.exact_decimals import ExactDecimalField
+from billing_site.common.prefixes import Folded
 from invoices.kinds import CHARGE_KINDS, RAISING_KINDS, AllocationKind, EntryKind, PaymentType, RefundStatus
 from invoices.models.documents import AmountField, Invoice
 
@@ -85,6 +87,7 @@ class Allocation(models.Model):
     debit = models.ForeignKey(LedgerEntry, on_delete=models.PROTECT, related_name="paid_by", db_index=False)
     kind = models.CharField(max_length=20, choices=AllocationKind)
     amount = AmountField()
+    day = models.DateField(help_text=_("The client's date from which it counts, never before the dates of both entries."))
     created_at = models.DateTimeField()
 
     class Meta:
@@ -95,7 +98,11 @@ class Allocation(models.Model):
                 name="allocation_takes_or_lets_go",
             ),
         ]
-        indexes = [models.Index(fields=["debit", "amount"], name="taken_for_debit")]
+        indexes = [
+            models.Index(fields=["debit", "amount"], name="taken_for_debit"),
+            # What was open on an earlier day: what is open now, and what has been paid since.
+            models.Index(fields=["day", "debit", "amount"], name="taken_since_day"),
+        ]
 
     def __str__(self) -> str:
         shown = {"amount": f"{self.amount.normalize():f}", "credit": self.credit_id, "debit": self.debit_id}
@@ -147,6 +154,7 @@ class Payment(models.Model):
 
     class Meta:
         ordering = ["-entry"]
+        indexes = [models.Index(Folded("reference"), condition=~Q(reference=""), name="payment_references_begin")]
         constraints = [
             models.UniqueConstraint(
                 fields=["gateway", "gateway_payment_id"], condition=~Q(gateway_payment_id=""), name="one_payment_per_charge"
@@ -176,14 +184,24 @@ class Refund(models.Model):
     proc_status_code = models.CharField(max_length=50, blank=True)
     proc_status_text = models.CharField(max_length=300, blank=True)
     asked_at = models.DateTimeField()
+    sent_at = models.DateTimeField(
+        null=True,
+        editable=False,
+        db_default=Now(),
+        help_text=_("When the gateway was first asked for it. From then on it cannot be withdrawn."),
+    )
+    """Rows of code that does not name the column count as sent."""
     settled_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-entry"]
         constraints = [
+            models.CheckConstraint(
+                condition=~Q(status=RefundStatus.WITHDRAWN) | Q(sent_at=None), name="withdrawn_refunds_were_not_sent"
+            ),
             models.UniqueConstraint(
                 fields=["idempotency_key"], condition=~Q(idempotency_key=""), name="one_refund_per_idempotency_key"
-            )
+            ),
         ]
         indexes = [
             models.Index(fields=["asked_at"], condition=Q(status=RefundStatus.ASKED), name="refunds_to_be_resolved"),

@@ -3,11 +3,43 @@
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Client
 from accounts.models.history import MasterDataHistory
 from invoices.kinds import ReasonType
+
+COMMON_NAMES = (
+    gettext_noop("Goodwill"),
+    gettext_noop("Service failure"),
+    gettext_noop("Billing error"),
+    gettext_noop("Promotion"),
+    gettext_noop("Service not provided"),
+    gettext_noop("Price correction"),
+    gettext_noop("Goods returned"),
+    gettext_noop("Bad debt"),
+    gettext_noop("Small balance"),
+    gettext_noop("Bankruptcy"),
+    gettext_noop("Settlement"),
+    gettext_noop("Charge not recognised"),
+    gettext_noop("Amount in dispute"),
+    gettext_noop("Service quality"),
+    gettext_noop("Duplicate payment"),
+    gettext_noop("Overpayment"),
+    gettext_noop("Customer request"),
+    gettext_noop("Cancelled service"),
+    gettext_noop("Wrong price or quantity"),
+    gettext_noop("PO number missing or changed"),
+    gettext_noop("Wrong service or tax address"),
+    gettext_noop("Wrong bill-to"),
+    gettext_noop("Usage loaded late"),
+    gettext_noop("Charge left out"),
+    gettext_noop("Wrong tax"),
+    gettext_noop("Charged in error"),
+    gettext_noop("Other"),
+)
+"""The names of the common reasons, which migrations have written, for the catalogues."""
 
 
 class ReasonCode(models.Model):
@@ -31,3 +63,8 @@ class ReasonCode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} {self.name}"
+
+    @property
+    def shown_name(self) -> str:
+        """The name for a page: a common one in the reader's language, the client's own one as it is written."""
+        return self.name if self.client_id is not None else gettext(self.name)

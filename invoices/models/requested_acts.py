@@ -16,6 +16,7 @@ NAMES = {
     GuardedAct.WRITE_OFFS: _("Write-off"),
     GuardedAct.REFUNDS: _("Refund"),
     GuardedAct.VOIDS: _("Void"),
+    GuardedAct.REBILLS: _("Undo of a rebill"),
 }
 
 

@@ -13,6 +13,7 @@ from accounts.models.catalogue import known_category
 from accounts.models.history import MasterDataHistory
 from accounts.models.places import COUNTRY_HELP, CountryField, PlaceModel
 from accounts.tax_categories import STANDARD, is_untaxed
+from accounts.vat_categories import CHARGED, VatCategory, default_category
 from invoices.kinds import TaxedAt
 from invoices.models.documents import Invoice
 
@@ -34,6 +35,21 @@ class TaxRate(PlaceModel):
         max_length=50, default=STANDARD, help_text=_("Tax category of the services that the rate applies to.")
     )
     percent = models.DecimalField(max_digits=9, decimal_places=6, validators=[MinValueValidator(0), MaxValueValidator(100)])
+    vat_category = models.CharField(
+        max_length=2,
+        choices=VatCategory,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Category in the European standard for invoices (UNCL5305). Empty: S, or Z for a rate of 0 percent."),
+    )
+    exemption_reason = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("The law's text for a rate of 0 percent, printed on documents. Empty: the usual text of its category."),
+    )
     taxed_at = models.CharField(
         max_length=10,
         choices=TaxedAt,
@@ -51,6 +67,12 @@ class TaxRate(PlaceModel):
                 condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")), name="tax_rate_ends_after_start"
             ),
             models.CheckConstraint(condition=Q(percent__range=(0, 100)), name="tax_rate_percent"),
+            models.CheckConstraint(
+                condition=Q(vat_category="")
+                | Q(vat_category__in=CHARGED, percent__gt=0)
+                | (~Q(vat_category__in=CHARGED) & Q(percent=0)),
+                name="only_charged_categories_above_zero",
+            ),
             models.UniqueConstraint(
                 "client",
                 Lower("name"),
@@ -69,9 +91,12 @@ class TaxRate(PlaceModel):
         """Refuse an unknown category, and a second rate with the same name, place, category and first day."""
         super().clean()
         self.category = known_category(self, "category")
+        if self.valid_to is not None and self.valid_from is not None and self.valid_to < self.valid_from:
+            raise ValidationError({"valid_to": _("The last day is before the first day.")})
         if self.percent and is_untaxed(self.category):
             text = _("A tax rate of the category %(category)s must be 0 percent.")
             raise ValidationError({"percent": ValidationError(text, params={"category": self.category})})
+        self._check_vat_category()
         same = TaxRate.objects.filter(
             client=self.client_id,
             name__iexact=self.name,
@@ -84,6 +109,16 @@ class TaxRate(PlaceModel):
             words = _("Tax rate %(number)s already has this name, place, category and first day: %(percent)s %%.")
             values = {"number": earlier.pk, "percent": f"{earlier.percent.normalize():f}"}
             raise ValidationError({"valid_from": ValidationError(words, params=values)})
+
+    def _check_vat_category(self) -> None:
+        """Set the category if none is given. Refuse one that does not fit the percent, and a reason for a rate that charges."""
+        self.vat_category = self.vat_category or default_category(self.percent)
+        if (self.vat_category in CHARGED) != bool(self.percent):
+            raise ValidationError(
+                {"vat_category": _("A rate above 0 percent has the category S or B, a rate of 0 percent another one.")}
+            )
+        if self.exemption_reason and self.percent:
+            raise ValidationError({"exemption_reason": _("Only a rate of 0 percent has a reason why no tax is charged.")})
 
 
 class TaxAnswer(models.Model):

@@ -16,6 +16,7 @@ from accounts.validators import validate_billing_day
 from billing_site.common.exact_decimals import MOST_UNITS_VALIDATOR, UnitsField
 from billing_site.common.units import UNIT_PLACES
 from invoices.models.documents import Invoice
+from invoices.models.line_references import LineReferencesModel
 
 MORE_THAN_NONE = [MinValueValidator(Decimal(1).scaleb(-UNIT_PLACES)), MOST_UNITS_VALIDATOR]
 
@@ -31,12 +32,28 @@ class Usage(models.Model):
     plan_instance = models.ForeignKey(PlanInstance, on_delete=models.PROTECT, related_name="usage", db_index=False)
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="+", db_index=False)
     units = UnitsField(validators=MORE_THAN_NONE)
+    charged_units = UnitsField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("The units that are charged, if the plan rounds each record. Empty: the units."),
+    )
     used_at = models.DateTimeField()
     used_on = models.DateField(editable=False, help_text=_("Day of use in the client's time zone. Decides the billing period."))
     description = models.CharField(max_length=200, blank=True)
     loaded_at = models.DateTimeField(auto_now_add=True)
     invoice = models.ForeignKey(
         Invoice, on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="usage", db_index=False
+    )
+    released_from = models.ForeignKey(
+        Invoice,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        db_index=False,
+        help_text=_("The voided invoice that billed it last. If its void is undone, it is billed again as it was."),
     )
 
     class Meta:
@@ -56,7 +73,7 @@ class Usage(models.Model):
         return self.record_id
 
 
-class OneTimeCharge(models.Model):
+class OneTimeCharge(LineReferencesModel):
     """An order, charged once, on the account's first invoice on or after its day. Its primary key is Aria's order_no."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="one_time_charges")

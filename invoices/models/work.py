@@ -57,3 +57,13 @@ class Schedule(models.Model):
 
     def __str__(self) -> str:
         return gettext("%(act)s at %(hour)s:00") % {"act": self.get_act_display(), "hour": self.hour}
+
+
+class OverdueWatch(models.Model):
+    """The client's day until which the events of overdue documents are written."""
+
+    client = models.OneToOneField(Client, on_delete=models.CASCADE, related_name="overdue_watch", primary_key=True)
+    day = models.DateField()
+
+    def __str__(self) -> str:
+        return str(self.day)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from accounts.callers import Caller
 from accounts.models import Account, Receipt
 from accounts.pages.base import StaffPage
-from accounts.pages.forms import PageForm, style_fields
+from accounts.pages.forms import PageForm, show_refusal
 from accounts.pages.languages import locale_of
 from accounts.rights import GENERATE
 from billing_site.common.currencies import shown_money
@@ -35,12 +35,14 @@ class Mode(TextChoices):
     NOW = "now", gettext_lazy("Now")
     PENDING = "pending", gettext_lazy("As pending")
     ADVANCE = "advance", gettext_lazy("In advance")
+    FINAL = "final", gettext_lazy("Final invoice")
 
 
 HINTS = {
     Mode.NOW: gettext_lazy("Bills the cycle that is due. Issues the invoice, unless a rule requires approval."),
     Mode.PENDING: gettext_lazy("Bills the cycle that is due. The invoice is pending and changes nothing until it is approved."),
     Mode.ADVANCE: gettext_lazy("Bills the coming cycle before its date. Usage and orders are billed on the bill date."),
+    Mode.FINAL: gettext_lazy("Bills today what plans that have ended have left, without waiting for the next bill date."),
 }
 
 
@@ -70,6 +72,7 @@ class GeneratingForm(PageForm):
             advance=mode == Mode.ADVANCE,
             alt_bill_day=self.cleaned_data["alt_bill_day"],
             force_pending=mode == Mode.PENDING,
+            final=mode == Mode.FINAL,
         )
 
 
@@ -124,6 +127,7 @@ class GeneratePage(StaffPage):
         self, account: Account, ways: Billable, form: GeneratingForm, refusal: BillingError | None = None
     ) -> HttpResponse:
         expected, why_not = self._expected(account, form)
+        refusals = {Mode.ADVANCE: ways.ahead, Mode.FINAL: ways.final}
         if ways.alternate is not None:
             form.fields["alt_bill_day"].disabled = not form["alt_bill_day"].value()
         return self.page(
@@ -131,7 +135,7 @@ class GeneratePage(StaffPage):
             {
                 "account": account,
                 "form": form,
-                "ways": [Way(mode, HINTS[mode], ways.ahead if mode is Mode.ADVANCE else ways.now) for mode in Mode],
+                "ways": [Way(mode, HINTS[mode], refusals.get(mode, ways.now)) for mode in Mode],
                 "alternate_refusal": ways.alternate,
                 "expected": expected,
                 "why_not": why_not,
@@ -149,8 +153,7 @@ class GeneratePage(StaffPage):
             return preview_invoice(client=account.client, account_no=account.pk, request=form.request(self.today)), None
         except BillingError as error:
             if error.field in form.fields:
-                form.add_error(error.field, error.shown)
-                style_fields(form)
+                show_refusal(form, error)
                 return None, None
             return None, error
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from django.contrib import messages
 from django.db import transaction
+from django.db.models import Case, Q, When
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -13,22 +14,33 @@ from django.utils.translation import gettext as _
 
 from accounts.callers import Caller
 from accounts.models import Account, Contact, Event, PlanInstance
+from accounts.models.tags import tags_in
 from accounts.pages.base import StaffPage
 from accounts.receipts import use
-from accounts.rights import ROW_RIGHTS
+from accounts.rights import COLLECT, CORRECT, ROW_RIGHTS
+from accounts.services.personal_access import note_access
 from billing_site.common.keyset_pages import Order, page_of
 from billing_site.errors import BillingError, ErrorCode
+from invoices.kinds import InvoiceStatus
 from invoices.models import Invoice, LedgerEntry
+from invoices.pages.acts.offers import additions, pausing, shown_entries
+from invoices.pages.acts.waiting import waiting
+from invoices.pages.reports.owed import AGES
 from invoices.services.billing.plan_changes import remove_plan
+from invoices.services.collecting.starting import methods_of
 from invoices.services.documents.rights import check_may_generate
+from invoices.services.documents.states import mark_states
+from invoices.services.lists.contact_uses import contact_uses
 from invoices.services.lists.timeline import events_for_people, timeline_entries
-from invoices.services.money.ledger.entries import account_balance
-from invoices.services.money.ledger.history import description, with_voids
-from invoices.services.money.ledger.open_items import charges_of
+from invoices.services.money.ledger.history import with_voids
+from invoices.services.money.ledger.open_items import IS_OPEN
+from invoices.services.money.receivables import receivables_of
 from invoices.services.planning.billable import Billable, billable, plans_shown
 from invoices.services.planning.previewing import rate_unbilled_usage
 
-LATEST_INVOICES = 8
+INVOICES_SHOWN = 8
+IS_FIRST = Case(When(IS_OPEN | Q(status=InvoiceStatus.PENDING), then=1), default=0)
+"""What is open or pending is listed before newer documents, so that corrections do not push it off the page."""
 ENTRIES_SHOWN = 10
 EVENTS_SHOWN = 15
 
@@ -42,11 +54,14 @@ class Resolving(NamedTuple):
 
 class AccountPage(StaffPage):
     needs = "accounts.view_account"
-    parameters = ("ledger", "events")
+    parameters = ("ledger", "events", "orders")
 
     def get(self, request: HttpRequest, number: int) -> HttpResponseBase:
         account = self.found(Account.objects.select_related("client"), number)
+        note_access(account.client, [account.pk], self.caller)
         ways = billable(client=account.client, account_no=account.pk, today=self.today)
+        (owed,) = receivables_of([account], self.today)
+        pauses = [one for one in account.pauses.all() if one.last_day is None or one.last_day >= self.today]
         return self.page(
             "accounts/page.html",
             {
@@ -54,13 +69,21 @@ class AccountPage(StaffPage):
                 "ways": ways,
                 "resolving": self._resolving(account, ways),
                 "not_permitted": not_permitted(self),
-                "balance": account_balance(account),
-                "contacts": [(contact, _address(contact)) for contact in account.contacts.all()],
-                "methods": account.payment_methods.all(),
+                "additions": [*additions(self, account.pk), *pausing(self, account.pk, is_paused=bool(pauses))],
+                "pauses": pauses,
+                "may_pay": self.may(COLLECT.permission),
+                "may_correct": self.may(CORRECT.permission),
+                "owed": owed,
+                "ages": [(label, amount, place > 0) for place, (label, amount) in enumerate(zip(AGES, owed.ages, strict=True))],
+                "contacts": [(one, _address(one.contact)) for one in contact_uses(account.contacts.all(), account.client)],
+                "methods": account.payment_methods.order_by("is_disabled", "-is_default", "pk"),
+                "collected_by": methods_of([account.pk]).get(account.pk),
+                "tags": tags_in(account.tags),
                 "plans": plans_shown(ways.facts, self.today),
+                **waiting(self, account),
                 **self._usage(account),
                 **self._invoices(account),
-                **self._ledger(account),
+                **self._ledger(account, owes=bool(owed.ages.total)),
                 **self._events(account),
             },
         )
@@ -73,9 +96,9 @@ class AccountPage(StaffPage):
         if ways.now.code is ErrorCode.BILL_DATE_IN_FUTURE and ways.ahead is None:
             return Resolving(reverse("generate", args=[account.pk]) + "?mode=advance", _("Bill the coming cycle in advance"))
         if ways.now.code is ErrorCode.NO_BILLABLE_PLAN and self.may("accounts.add_planinstance"):
-            return Resolving(f"{reverse('admin:accounts_planinstance_add')}?account={account.pk}", _("Add a plan"))
+            return Resolving(reverse("add-plan", args=[account.pk]), _("Add a plan"))
         if ways.now.code in (ErrorCode.TEST_ACCOUNT, ErrorCode.ACCOUNT_STATUS) and self.may("accounts.change_account"):
-            return Resolving(reverse("admin:accounts_account_change", args=[account.pk]), _("Change the account in the admin"))
+            return Resolving(reverse("edit-account", args=[account.pk]), _("Change the account"))
         return None
 
     def _usage(self, account: Account) -> Mapping[str, Any]:
@@ -89,18 +112,18 @@ class AccountPage(StaffPage):
     def _invoices(self, account: Account) -> Mapping[str, Any]:
         if not self.may("invoices.view_invoice"):
             return {}
-        invoices = list(Invoice.objects.filter(account=account).order_by("-pk")[:LATEST_INVOICES])
-        charges = charges_of([invoice.pk for invoice in invoices])
-        dues = {number: charge.due for number, charge in charges.items()}
-        return {"invoices": [(invoice, dues.get(invoice.pk)) for invoice in invoices]}
+        first = (IS_FIRST.desc(), "-pk")
+        invoices = list(Invoice.objects.filter(account=account).order_by(*first)[:INVOICES_SHOWN])
+        mark_states(invoices, self.today)
+        return {"invoices": invoices}
 
-    def _ledger(self, account: Account) -> Mapping[str, Any]:
+    def _ledger(self, account: Account, *, owes: bool) -> Mapping[str, Any]:
         if not self.may("invoices.view_ledgerentry"):
             return {}
         entries = with_voids(LedgerEntry.objects.filter(account=account))
         cursor = self.request.GET.get("ledger")
         pages = page_of(entries, Order("entry_no", descending=True), cursor, ENTRIES_SHOWN)
-        return {"entries": [(entry, description(entry)) for entry in pages.rows], "ledger_pages": pages}
+        return {"entries": shown_entries(self, pages.rows, owes=owes), "ledger_pages": pages}
 
     def _events(self, account: Account) -> Mapping[str, Any]:
         if not self.may("accounts.view_event"):

@@ -6,17 +6,29 @@ from django import forms
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from rest_framework import serializers
 
 from accounts.kinds import AccountStatus
-from accounts.pages.base import StaffPage
 from accounts.pages.forms import PageForm
-from billing_site.common.csv_lists import ROWS_AT_ONCE, csv_response
-from billing_site.common.keyset_pages import in_chunks, order_of, page_of
+from accounts.pages.lists import Column, ListPage
+from accounts.rights import GENERATE, may
+from billing_site.common.keyset_pages import page_of
 from invoices.api.serializers.money import AmountField
 from invoices.services.lists.accounts import AccountFilters, AccountRow, account_rows, find_accounts
 
-ORDERS = {"number": "pk", "account": "client_acct_id", "next_bill_date": "next_bill_date"}
+COLUMNS = (
+    Column("account", _("Account"), "client_acct_id", ("client_acct_id", "acct_no"), "nowrap"),
+    Column("name", _("Name"), members=("name", "company")),
+    Column("status", _("Status"), members=("status", "status_text", "is_test", "approval_required")),
+    Column("plans", _("Plans"), members=("plans",)),
+    Column("next_bill_date", _("Next bill date"), "next_bill_date", ("next_bill_date",), "nowrap"),
+    Column("balance", _("Balance"), members=("balance", "currency"), css="num"),
+    Column("pending_invoice", _("Pending invoice"), members=("pending_invoice",), css="num"),
+    Column("number", _("Account number"), "pk", ("acct_no",), "num", is_usual=False),
+    Column("currency", _("Currency"), members=("currency",), is_usual=False),
+    Column("company", _("Company"), members=("company",), is_usual=False),
+)
 ORDER_CHOICES = (
     ("", _("Oldest account first")),
     ("-number", _("Newest account first")),
@@ -46,11 +58,12 @@ class AccountSearch(PageForm):
         label=_("Status"), choices=[("", _("Any")), *AccountStatus.choices], coerce=int, empty_value=None, required=False
     )
     currency = forms.CharField(label=_("Currency"), required=False, max_length=3, widget=forms.TextInput({"size": 3}))
-    due = YesNoField(_("Due to bill"), _("Due"), _("Not due"))
+    due = YesNoField(_("Due to bill"), pgettext_lazy("to bill", "Due"), pgettext_lazy("to bill", "Not due"))
     owes = YesNoField(_("Balance"), _("Owes"), _("Nothing open"))
     waits = YesNoField(_("Pending invoice"), _("On file"), _("None"))
     approval = YesNoField(_("Approval"), _("Required"), _("Not required"))
     test = YesNoField(_("Test accounts"), _("Only"), _("Without"))
+    tag = forms.CharField(label=_("Tag"), required=False, max_length=200, widget=forms.TextInput({"size": 8}))
     ordering = forms.ChoiceField(label=_("Order"), choices=ORDER_CHOICES, required=False)
 
     @property
@@ -65,28 +78,29 @@ class AccountSearch(PageForm):
             has_pending_invoice=filters["waits"],
             approval_required=filters["approval"],
             is_test=filters["test"],
+            tag=filters["tag"],
         )
 
 
-class AccountList(StaffPage):
+class AccountList(ListPage):
     needs = "accounts.view_account"
-    parameters = tuple(AccountSearch.base_fields)
+    address = "accounts"
+    columns = COLUMNS
+    parameters = ("columns", *AccountSearch.base_fields)
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
         form = AccountSearch(request.GET)
+        shown = {"form": form, **self.list_context()}
         if not form.is_valid():
-            return self.page("accounts/list.html", {"form": form, "searched": True})
+            status = 400 if request.GET.get("format") == "csv" else 200
+            return self.page("accounts/list.html", {**shown, "searched": True}, status=status)
         accounts = find_accounts(self.client, form.wanted, self.today)
-        order = order_of(form.cleaned_data["ordering"], ORDERS)
         if request.GET.get("format") == "csv":
-            chunks = in_chunks(accounts, order, ROWS_AT_ONCE)
-            return csv_response("accounts", AccountRowSerializer(), chunks, self._written)
-        pages = page_of(accounts, order, request.GET.get("cursor"))
-        rows = account_rows(pages.rows, self.today)
-        return self.page(
-            "accounts/list.html",
-            {"form": form, "pages": pages, "rows": rows, "searched": form.wanted != AccountFilters()},
-        )
+            return self.file("accounts", AccountRowSerializer(), accounts, self._written)
+        pages = page_of(accounts, self.order, request.GET.get("cursor"))
+        shown |= {"pages": pages, "rows": account_rows(pages.rows, self.today)}
+        shown |= {"searched": form.wanted != AccountFilters(), "may_bill": may(self.caller, GENERATE)}
+        return self.page("accounts/list.html", shown)
 
     def _written(self, accounts: list[Any]) -> Any:
         return AccountRowSerializer(account_rows(accounts, self.today), many=True).data

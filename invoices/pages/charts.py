@@ -8,7 +8,7 @@ from typing import NamedTuple
 from invoices.calculation import ZERO
 from invoices.services.lists.dashboard import Month
 
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 720, 480, 78, 14, 32
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 720, 300, 78, 14, 32
 GRID_LINES = 4
 GAP = 0.25
 """The part of a month's width that is left free beside its bars."""
@@ -20,6 +20,9 @@ class Bar(NamedTuple):
     width: str
     height: str
     series: int
+    amount: Decimal
+    month: date
+    address: str = ""
 
 
 class Label(NamedTuple):
@@ -42,8 +45,13 @@ class Chart(NamedTuple):
     months: list[Label]
 
 
-def chart_of(months: Sequence[Month]) -> Chart:
-    """Return three bars per month. If more was taken back than received in a month, its bar is below the base line."""
+def chart_of(months: Sequence[Month], addresses: Sequence[Sequence[str]]) -> Chart | None:
+    """Return three bars per month, each with the address of the list behind it; None if fewer than two months have figures.
+
+    If more was taken back than received in a month, its bar is below the base line.
+    """
+    if sum(any(one[1:]) for one in months) < 2:
+        return None
     values = [amount for one in months for amount in one[1:]]
     least, most = min([ZERO, *values]), max([ZERO, *values])
     step = _step(most - least)
@@ -63,7 +71,9 @@ def chart_of(months: Sequence[Month]) -> Chart:
         for series, amount in enumerate(one[1:]):
             x = LEFT + place * slot + slot * GAP / 2 + series * width
             ends = sorted((y(amount), y(ZERO)))
-            bars.append(Bar(_svg(x), _svg(ends[0]), _svg(width), _svg(ends[1] - ends[0]), series + 1))
+            if amount:
+                sides = _svg(x), _svg(ends[0]), _svg(width), _svg(max(ends[1] - ends[0], 1))
+                bars.append(Bar(*sides, series + 1, amount, one.first, addresses[place][series]))
     lines = [lowest + step * count for count in range(int((highest - lowest) / step) + 1)]
     return Chart(
         WIDTH,

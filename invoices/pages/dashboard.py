@@ -1,6 +1,7 @@
 """The first page: work that needs a person, and invoiced, collected and credited amounts by month."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -19,8 +20,9 @@ from accounts.pages.languages import locale_of
 from invoices.kinds import RunState
 from invoices.models import Schedule
 from invoices.pages.charts import chart_of
+from invoices.pages.reports.periods import transactions_behind
 from invoices.services.approving.queue import Sum
-from invoices.services.lists.dashboard import TAX_FAILURE_DAYS, Aged, Attention, attention, months
+from invoices.services.lists.dashboard import TAX_FAILURE_DAYS, Aged, Attention, Flow, Month, attention, months
 from invoices.services.runs.due_accounts import DueAccounts
 from invoices.services.work.schedules import due_since, is_late
 from invoices.services.work.workers import missing_command
@@ -72,8 +74,8 @@ class Dashboard(StaffPage):
         if currency:
             rows = by_currency[currency]
             shown |= {
-                "months": list(reversed(rows)),
-                "chart": chart_of(rows),
+                "months": [(one, _figures(one, currency)) for one in reversed(rows) if any(one[1:])],
+                "chart": chart_of(rows, [[transactions_behind(one, flow, currency) for flow in Flow] for one in rows]),
                 "sums": [sum(column) for column in list(zip(*rows, strict=True))[1:]],
             }
         return self.page("invoices/dashboard.html", shown)
@@ -127,6 +129,13 @@ class Dashboard(StaffPage):
                 hint=" ".join(self._troubles(found.schedules)),
             ),
             Tile(
+                _("Webhooks that were switched off"),
+                reverse("webhooks"),
+                found.dead_webhooks,
+                "bad",
+                hint=_("They accepted nothing for three days. Switch them on once their system answers."),
+            ),
+            Tile(
                 _("Accounts due to bill"),
                 reverse("start-run"),
                 found.due_accounts.ready,
@@ -173,6 +182,11 @@ class Dashboard(StaffPage):
         if not self.may("accounts.view_event"):
             return reverse("runs")
         return f"{reverse('admin:accounts_event_changelist')}?{urlencode({'q': 'tax engine failed'})}"
+
+
+def _figures(one: Month, currency: str) -> list[tuple[Decimal, str]]:
+    """Return the figures of a month, each with the address of the transactions behind it."""
+    return [(getattr(one, flow.value), transactions_behind(one, flow, currency)) for flow in Flow]
 
 
 def _due_hint(due: DueAccounts) -> Text:

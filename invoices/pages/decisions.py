@@ -11,9 +11,9 @@ from rest_framework import serializers
 from accounts.pages.base import StaffPage
 from billing_site.common.csv_lists import ROWS_AT_ONCE, csv_response
 from billing_site.common.keyset_pages import Order, in_chunks, page_of
-from invoices.kinds import BULK_COLLECT, DecisionResult
+from invoices.kinds import BULK_COLLECT, BULK_SEND, DecisionResult
 from invoices.models import Decision, DecisionOutcome
-from invoices.services.approving.decisions import collected_by, continue_decision, count_results, is_taken, retry_failed
+from invoices.services.approving.bulk import collected_by, continue_decision, count_results, is_taken, retry_failed
 from invoices.services.work.workers import missing_command
 
 
@@ -46,16 +46,17 @@ class DecisionPage(StaffPage):
 
     def _who_works(self, decision: Decision, remaining: int) -> dict[str, Any]:
         """Say who does the rest. The page of who has decided does a part at each load, which is quicker than to wait for a
-        worker; but it leaves collecting to workers, because each part takes as long as the payment gateway."""
-        is_mine, is_collection = decision.staff_id == self.request.user.pk, decision.act == BULK_COLLECT
+        worker; but it leaves collecting and sending to workers, because each part takes as long as the payment gateway or the
+        mail server."""
+        is_mine, is_outside = decision.staff_id == self.request.user.pk, decision.act in (BULK_COLLECT, BULK_SEND)
         command = missing_command() if remaining else ""
         is_worked_on = bool(remaining) and not command
         return {
             "is_mine": is_mine,
-            "is_collection": is_collection,
+            "is_outside": is_outside,
             "is_worked_on": is_worked_on,
             "start_command": command,
-            "is_watched": is_worked_on and (is_collection or not is_mine),
+            "is_watched": is_worked_on and (is_outside or not is_mine),
         }
 
     def post(self, request: HttpRequest, number: int) -> HttpResponse:

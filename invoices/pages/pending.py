@@ -1,37 +1,47 @@
 """The approval queue: pending documents with flags, and decisions on one, on selected ones, or on all that match."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from django.contrib import messages
 from django.db.models import Max, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.callers import Caller
 from accounts.pages.base import StaffPage
 from accounts.rights import APPROVE, CORRECT
 from accounts.staff import names_of
-from billing_site.common.keyset_pages import order_of, page_of
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.common.csv_lists import ROWS_AT_ONCE, csv_response
+from billing_site.common.keyset_pages import Order, in_chunks, order_of, page_of
+from billing_site.errors import BillingError, ErrorCode, listed
 from invoices.api.filters import InvoiceFilter
+from invoices.api.serializers.documents import InvoiceSerializer
 from invoices.kinds import ActState, DecisionAct, Flag
 from invoices.models import Invoice, RequestedAct
+from invoices.pages.adjustments import adjustments_context
+from invoices.pages.approval_rules import ApprovalWords, approval_words
 from invoices.pages.forms import DecideForm
 from invoices.plan.actions import Action
 from invoices.services.actions import available_actions
-from invoices.services.approving.decisions import continue_decision, start_decision
+from invoices.services.approving.bulk import continue_decision, start_decision
 from invoices.services.approving.preview import DecisionPreview, preview_decision
 from invoices.services.approving.queue import Tab, newest_runs, pending_documents, sums_of, tab_rules, tab_sums
 from invoices.services.correcting.requested_acts import approve_act, decidable, discard_act, pending_acts
 from invoices.services.documents.comparisons import compared_lines
+from invoices.services.documents.rebill_markers import with_rebills
 from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rights import APPROVE_PERMISSION
+from invoices.services.documents.states import with_states
+from invoices.services.documents.versions import changed_since, newest_mark
 from invoices.services.planning.flags import flags_of, with_flags
 from invoices.services.planning.out_of_date import Change, changes_since
+from invoices.services.planning.rule_matching import given_approvals, ruled_documents
 
 ORDERS = {"age": "pk", "total": "total_amount", "bill_date": "bill_date"}
 ACTS_SHOWN = 100
@@ -40,7 +50,7 @@ TAB_NAMES = {Tab.ALL: _("All"), Tab.FLAGGED: _("Flagged"), Tab.CLEAN: _("Clean")
 
 class Row(NamedTuple):
     """A pending document with its flags, changes since it was generated, age in days, creator, and why the reader may not
-    approve it."""
+    approve it. `needs_another`: because another person must. `approval`: what the approval rules say of it."""
 
     invoice: Any
     flags: Sequence[Flag]
@@ -48,17 +58,8 @@ class Row(NamedTuple):
     age: int
     made_by: str
     blocked: str
-
-    @property
-    def smallest_units(self) -> int:
-        """The total in whole smallest units of the currency, so that the browser can add totals up exactly."""
-        return int(self.invoice.total_amount / self.invoice.billing_currency.smallest_unit)
-
-    @property
-    def decimals(self) -> int:
-        """The decimals that the browser writes. The browser's own numbers differ from ISO 4217."""
-        exponent: int = self.invoice.billing_currency.exponent
-        return exponent
+    needs_another: bool
+    approval: ApprovalWords | None = None
 
 
 class ActRow(NamedTuple):
@@ -96,22 +97,38 @@ class QueuePage(StaffPage):
 
 
 class Queue(QueuePage):
-    def get(self, request: HttpRequest) -> HttpResponse:
+    def get(self, request: HttpRequest) -> HttpResponseBase:
         rows = with_flags(self.on_tab(), self.client).select_related("account", "comparison", "corrects")
         order = order_of(request.GET.get("ordering"), ORDERS)
+        if request.GET.get("format") == "csv":
+            return self._csv(rows, order)
         pages = page_of(rows, order, request.GET.get("cursor"))
         sums = tab_sums(self.matching(), self.client, self.caller)
+        shown, may_decide = self._rows(pages.rows), self.may(APPROVE_PERMISSION)
         context = {
-            "rows": self._rows(pages.rows),
+            "rows": shown,
+            "reasons": list(Counter(row.blocked for row in shown if row.blocked).items()) if may_decide else (),
             "pages": pages,
             "tabs": [(tab, TAB_NAMES[tab], sums[tab]) for tab in Tab],
             "tab": self.tab,
             "runs": newest_runs(self.client),
-            "filtered": any(request.GET.get(name) for name in ("search", "run", "currency")),
-            "may_decide": self.may(APPROVE_PERMISSION),
+            "filtered": any(request.GET.get(name) for name in InvoiceFilter.base_filters),  # type: ignore[attr-defined]
+            "may_decide": may_decide,
             **self._acts(),
         }
         return self.page("invoices/queue.html", context)
+
+    def _csv(self, rows: QuerySet[Any], order: Order) -> HttpResponseBase:
+        """Return the documents of the tab that match the filters, as a file. A filter that is not valid is refused (1012)."""
+        filters: Any = InvoiceFilter(self.request.GET, request=self.request)  # type: ignore[no-untyped-call]
+        if not filters.is_valid():
+            name, errors = next(iter(filters.errors.items()))
+            raise BillingError(ErrorCode.INVALID_INPUT, listed([name, str(errors[0])], ": "), field=name)
+        marked = with_states(with_rebills(rows), self.today).select_related("tax_answer")
+        chunks = in_chunks(marked, order, ROWS_AT_ONCE)
+        return csv_response(
+            "pending-documents", InvoiceSerializer(), chunks, lambda chunk: InvoiceSerializer(chunk, many=True).data
+        )
 
     def _acts(self) -> dict[str, Any]:
         """Return the acts that need a second person, oldest first, and their number."""
@@ -126,12 +143,17 @@ class Queue(QueuePage):
         allowed = available_actions(self.client, [invoice.pk for invoice in found], self.caller, self.today, [Action.APPROVE])
         names = names_of(invoice.generated_by for invoice in found)
         stale = changes_since([invoice.pk for invoice in found if Flag.OUT_OF_DATE in flags_of(invoice)])
+        ruled = ruled_documents(self.client, [invoice.pk for invoice in found])
+        given = given_approvals([number for number, one in ruled.items() if one.rule.approvers > 1]) if ruled else {}
+        approvals = approval_words(ruled, given)
         rows = []
         for invoice in found:
             (approve,) = allowed[invoice.pk]
-            blocked = approve.error.shown if approve.error else ""
-            age = (self.today - invoice.tax_date).days
-            rows.append(Row(invoice, flags_of(invoice), stale.get(invoice.pk, ()), age, names[invoice.generated_by], blocked))
+            error = approve.error
+            by, age = names[invoice.generated_by], (self.today - invoice.tax_date).days
+            why = (error.shown, error.code is ErrorCode.FOUR_EYES) if error is not None else ("", False)
+            flags, changes = flags_of(invoice), stale.get(invoice.pk, ())
+            rows.append(Row(invoice, flags, changes, age, by, *why, approvals.get(invoice.pk)))
         return rows
 
 
@@ -165,11 +187,11 @@ class CompareWithPrevious(StaffPage):
     """The lines of a pending document beside those of the document that it is compared with."""
 
     def get(self, request: HttpRequest, number: int) -> HttpResponse:
-        invoice = self.found(with_flags(Invoice.objects.select_related("comparison__previous"), self.client), number)
+        invoice = self.found(with_flags(Invoice.objects.select_related("client", "comparison__previous"), self.client), number)
         comparison = getattr(invoice, "comparison", None)
         previous = comparison.previous if comparison else None
         context = {"invoice": invoice, "previous": previous, "lines": compared_lines(invoice, previous)}
-        return self.page("invoices/beside.html", {**context, "flags": flags_of(invoice)})
+        return self.page("invoices/beside.html", {**context, "flags": flags_of(invoice), **adjustments_context(invoice)})
 
 
 class Decide(QueuePage):
@@ -180,15 +202,29 @@ class Decide(QueuePage):
         return redirect(self._queue_address())
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        confirmed = "confirmed" in request.POST
+        confirmed, status = "confirmed" in request.POST, 200
         form = DecideForm(request.POST if confirmed else None, initial={"act": request.POST.get("act", "approve")})
         if confirmed and form.is_valid():
             chosen = self._chosen(Invoice.objects.filter(client=self.client))
-            return self._done(DecisionAct(form.cleaned_data["act"]), chosen, Remarks.of(form.cleaned_data))
+            changed = self._changed(chosen) if form.cleaned_data["act"] == DecisionAct.APPROVE else 0
+            if not changed:
+                return self._done(DecisionAct(form.cleaned_data["act"]), chosen, Remarks.of(form.cleaned_data))
+            words = ngettext(
+                "%(count)d document has changed since this page was shown. Nothing was approved. Look at it again.",
+                "%(count)d documents have changed since this page was shown. Nothing was approved. Look at them again.",
+                changed,
+            )
+            messages.error(request, words % {"count": changed})
+            status = 409
         act, chosen = request.POST.get("act", ""), self._chosen(pending_documents(self.client))
         if act not in DecisionAct.values or not chosen.exists():
             return redirect(self._nothing_chosen())
-        return self.page("invoices/decide.html", self._context(DecisionAct(act), chosen, form))
+        return self.page("invoices/decide.html", self._context(DecisionAct(act), chosen, form), status=status)
+
+    def _changed(self, chosen: QuerySet[Invoice]) -> int:
+        """Return how many of the documents were recalculated or adjusted after the reader was shown their sums."""
+        mark = _numbers([self.request.POST.get("mark", "")])
+        return changed_since(mark[0], chosen).values("invoice").distinct().order_by().count() if mark else 0
 
     def _chosen(self, rows: QuerySet[Invoice]) -> QuerySet[Invoice]:
         """Return the selected rows, or all that match, up to the newest that existed when the reader chose all.
@@ -202,11 +238,12 @@ class Decide(QueuePage):
         return rows.filter(pk__in=_numbers(self.request.POST.getlist("invoice_no")))
 
     def _context(self, act: DecisionAct, chosen: QuerySet[Invoice], form: DecideForm) -> dict[str, Any]:
-        scope = self.request.POST.get("scope", "")
+        scope, mark = self.request.POST.get("scope", ""), newest_mark()
         preview = DecisionPreview()
         if act is not DecisionAct.REMARK:
             preview = preview_decision(act, client=self.client, invoices=chosen, caller=self.caller, today=self.today)
         may_decide = self.may(APPROVE_PERMISSION)
+        ticked = [] if scope == "all" else list(chosen.values_list("pk", flat=True))
         return {
             "form": form,
             "act": act,
@@ -215,8 +252,10 @@ class Decide(QueuePage):
             "blocked": preview.reasons if may_decide else {},
             "preview": preview,
             "scope": scope,
+            "mark": mark,
             "newest": chosen.aggregate(Max("pk"))["pk__max"] if scope == "all" else None,
-            "ticked": [] if scope == "all" else list(chosen.values_list("pk", flat=True)),
+            "ticked": ticked,
+            "left_out": 0 if scope == "all" else len(set(self.request.POST.getlist("invoice_no"))) - len(ticked),
             "back": self._queue_address(),
             "may_decide": may_decide,
         }

@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.kinds import PaymentMethodType
 from accounts.models import Account, Client, Plan
-from accounts.pages.forms import DayInput, style_fields
+from accounts.pages.forms import DayInput, NumberField, style_fields
+from billing_site.common.numbers import short_number
 from invoices.kinds import RunMode
 from invoices.models import BillingRun, RunFilter
 from invoices.services.runs.account_lists import rows_of_text
@@ -40,9 +41,9 @@ class LimitsForm(forms.Form):
     """The limits of a run, beginning with those of the client."""
 
     stop_above_refusals = forms.IntegerField(required=False, min_value=0, max_value=999_999_999)
-    stop_above_refused_percent = forms.DecimalField(required=False, min_value=0, max_value=100, decimal_places=2)
-    stop_above_percent_of_last = forms.DecimalField(required=False, min_value=0, max_value=99_999, decimal_places=2)
-    stop_above_invoice = forms.DecimalField(required=False, min_value=0, max_value=99_999_999_999, decimal_places=4)
+    stop_above_refused_percent = NumberField(required=False, min_value=0, max_value=100, decimal_places=2)
+    stop_above_percent_of_last = NumberField(required=False, min_value=0, max_value=99_999, decimal_places=2)
+    stop_above_invoice = NumberField(required=False, min_value=0, max_value=99_999_999_999, decimal_places=4)
 
     def __init__(self, client: Client, data: Any = None, files: Any = None, **options: Any) -> None:
         initial = {name: _plain(getattr(client, name)) for name in LIMITS} | (options.pop("initial", None) or {})
@@ -64,7 +65,7 @@ class LimitsForm(forms.Form):
 
 
 def _plain(value: Any) -> Any:
-    return f"{value.normalize():f}" if isinstance(value, Decimal) else value
+    return short_number(value) if isinstance(value, Decimal) else value
 
 
 class RunForm(LimitsForm):
@@ -108,7 +109,11 @@ class RunForm(LimitsForm):
         label=_("Or a CSV file of accounts"),
         help_text=_("With a column acct_no or client_acct_id, or one account a line."),
     )
-    mode = forms.ChoiceField(required=False, choices=RunMode.choices, label=_("Invoices"))
+    mode = forms.ChoiceField(
+        required=False,
+        choices=[(RunMode.AS_CONFIGURED.value, _("As the settings say")), *RunMode.choices[1:]],
+        label=_("Invoices"),
+    )
     name = forms.CharField(
         required=False, max_length=100, label=_("Name of the filter"), help_text=_("To save the filter for later runs.")
     )

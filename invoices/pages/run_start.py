@@ -14,6 +14,7 @@ from django.utils.translation import gettext
 from accounts.callers import Caller
 from accounts.models import Account, Receipt
 from accounts.pages.base import StaffPage
+from accounts.pages.forms import show_refusal
 from accounts.rights import GENERATE
 from billing_site.errors import BillingError
 from invoices.kinds import RunMode
@@ -23,6 +24,7 @@ from invoices.services.documents.rights import GENERATE_PERMISSION
 from invoices.services.runs.account_lists import WrongRow, read_account_list
 from invoices.services.runs.due_accounts import next_due_day
 from invoices.services.runs.filters import NO_FILTER, AccountFilter, save_filter
+from invoices.services.runs.left_out import left_out
 from invoices.services.runs.limits import LIMITS
 from invoices.services.runs.previews import preview_run
 from invoices.services.runs.requests import Chosen, choose
@@ -31,6 +33,9 @@ from invoices.services.runs.runs import active_runs, start_run
 ACCOUNTS_LOOKED_AT = 50
 WRONG_ROWS_SHOWN = 100
 ACTIVE_RUNS_SHOWN = 20
+TICKED = "ticked"
+"""The act of a list of accounts that shows a run of those that are ticked."""
+
 GOING_ON = "run_going_on"
 """Session key of the run that the reader has just started. Where no worker is alive, its page works on it."""
 
@@ -54,6 +59,8 @@ class RunStart(StaffPage):
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
         act = request.POST.get("act", "start")
+        if act == TICKED:
+            return self._of_ticked(request.POST.getlist("acct_no"))
         form = RunForm(self.client, request.POST, request.FILES)
         if not form.is_valid():
             return self._page(form, None)
@@ -72,11 +79,20 @@ class RunStart(StaffPage):
             if act == "save":
                 return self._saved(form.cleaned_data["name"], chosen.chosen)
         except BillingError as refusal:
-            form.add_error(refusal.field if refusal.field in form.fields else None, refusal.shown)
+            show_refusal(form, refusal)
             return self._page(form, None)
         if act in ("start", "dry_run"):
             return self._start(form, chosen, is_dry_run=act == "dry_run")
         return self._page(self._with_list(form), chosen, is_open=True)
+
+    def _of_ticked(self, numbers: Sequence[str]) -> HttpResponseBase:
+        """Show a run of the accounts that are ticked in a list. Nothing is started."""
+        if not numbers:
+            messages.warning(self.request, gettext("No account is selected."))
+            return redirect(self.came_from())
+        values = {"accounts": numbers}
+        form = RunForm(self.client, initial={"accounts": "\n".join(numbers)})
+        return self._page(form, choose(self.client, values=values, mode=None), is_open=True)
 
     def _with_list(self, form: RunForm) -> RunForm:
         """The same form with the text of an uploaded list, because a browser sends the file only once."""
@@ -141,6 +157,7 @@ class RunStart(StaffPage):
         has_accounts = bool(look.due.all) or next_day or Account.objects.filter(client=self.client).exists()
         return {
             "look": look,
+            "left_out": left_out(self.client, self.today, chosen.chosen, chosen.mode),
             "next_day": next_day,
             "no_accounts": not has_accounts,
             "is_everyone": is_everyone,

@@ -17,6 +17,7 @@ from rest_framework import serializers
 
 from accounts.pages.base import StaffPage
 from accounts.pages.forms import style_fields
+from accounts.pages.lists import LIST_PARAMETERS, Column, ListPage
 from accounts.staff import names_of
 from billing_site.common.csv_lists import ROWS_AT_ONCE, csv_response
 from billing_site.common.keyset_pages import Order, in_chunks, page_of
@@ -41,6 +42,7 @@ from invoices.services.runs.figures import (
     run_totals,
     sum_changes,
 )
+from invoices.services.runs.left_out import left_out_of
 from invoices.services.runs.pace import pace_of
 from invoices.services.runs.runs import continue_run_for
 from invoices.services.work.workers import missing_command
@@ -49,16 +51,55 @@ RUNS_OF_A_PAGE = 20
 SECONDS_OF_A_REQUEST = 2.0
 
 
-class RunList(StaffPage):
+ALWAYS_SHOWN = (RunResult.WAITING, RunResult.INVOICED, RunResult.NOTHING_TO_BILL, RunResult.REFUSED)
+
+
+class RunCsv(serializers.Serializer):
+    """A run as a row of the file. `invoiced` of a dry run counts what would be invoiced."""
+
+    run_no = serializers.ReadOnlyField(source="pk")
+    bill_date = serializers.ReadOnlyField()
+    state = serializers.ReadOnlyField()
+    is_dry_run = serializers.ReadOnlyField()
+    started_at = serializers.ReadOnlyField()
+    started_by = serializers.ReadOnlyField(source="starter")
+    waiting = serializers.ReadOnlyField(source="waiting_count")
+    invoiced = serializers.ReadOnlyField(source="invoiced_count")
+    nothing_to_bill = serializers.ReadOnlyField(source="nothing_to_bill_count")
+    refused = serializers.ReadOnlyField(source="refused_count")
+
+
+class RunList(ListPage):
+    address = "runs"
+    columns = (
+        Column("run", _("Run"), "pk", ("run_no",)),
+        Column("bill_date", _("Accounts due on"), "bill_date", ("bill_date",), "nowrap"),
+        Column("state", _("State"), members=("state", "is_dry_run")),
+        Column("started", _("Started"), "started_at", ("started_at", "started_by")),
+        *(Column(result.value, result.label, members=(result.value,), css="num") for result in ALWAYS_SHOWN),
+    )
+    is_newest_first = True
+    parameters = LIST_PARAMETERS
+
     def get(self, request: HttpRequest) -> HttpResponseBase:
         runs = BillingRun.objects.filter(client=self.client)
-        pages = page_of(runs, Order("pk", descending=True), request.GET.get("cursor"), RUNS_OF_A_PAGE)
-        counts, names = count_results_of(pages.rows), names_of(run.started_by for run in pages.rows)
-        for run in pages.rows:
-            run.counts = [(result, counts[run.pk].get(result, 0)) for result in always_shown(run)]
-            run.starter = names[run.started_by]
-        shown = {"pages": pages, "results": list(ALWAYS_SHOWN), "may_bill": self.may(GENERATE_PERMISSION)}
+        if request.GET.get("format") == "csv":
+            return self.file("billing-runs", RunCsv(), runs, lambda some: RunCsv(self._counted(some), many=True).data)
+        pages = page_of(runs, self.order, request.GET.get("cursor"), RUNS_OF_A_PAGE)
+        self._counted(pages.rows)
+        shown = {"pages": pages, "may_bill": self.may(GENERATE_PERMISSION), **self.list_context()}
         return self.page("invoices/runs.html", shown)
+
+    def _counted(self, runs: list[Any]) -> list[Any]:
+        """Set who has started each run, and how many accounts have each result. Two queries."""
+        counts, names = count_results_of(runs), names_of(run.started_by for run in runs)
+        for run in runs:
+            shown = dict(zip(ALWAYS_SHOWN, always_shown(run), strict=True))
+            run.counts = [(column.value, result, counts[run.pk].get(result, 0)) for column, result in shown.items()]
+            for column, _result, count in run.counts:
+                setattr(run, f"{column}_count", count)
+            run.starter = names[run.started_by]
+        return runs
 
 
 class RunPage(StaffPage):
@@ -71,7 +112,7 @@ class RunPage(StaffPage):
         search: Any = RunOutcomeSearch(request.GET, run.outcomes.all(), request=request)  # type: ignore[no-untyped-call]
         rows = search.qs if search.is_valid() else run.outcomes.none()
         order = Order("account_id")
-        if request.GET.get("format") == "csv":
+        if request.GET.get("format") == "csv" and search.is_valid():
             name = f"billing-run-{run.pk}"
             chunks = in_chunks(rows.select_related("account", "invoice"), order, ROWS_AT_ONCE)
             return csv_response(name, OutcomeRow(), chunks, lambda chunk: OutcomeRow(chunk, many=True).data)
@@ -87,9 +128,11 @@ class RunPage(StaffPage):
             "starter": names_of([run.started_by])[run.started_by],
             "limits": [(label, getattr(run, name)) for name, label in LIMIT_LABELS.items() if getattr(run, name) is not None],
             "filter_parts": filter_parts(run),
+            "left_out": left_out_of(run),
             "mode_label": run.get_mode_display(),
         }
-        return self.page("invoices/run.html", shown)
+        is_wrong_file = request.GET.get("format") == "csv"
+        return self.page("invoices/run.html", shown, status=400 if is_wrong_file else 200)
 
     def _figures(self, run: BillingRun) -> dict[str, Any]:
         is_ready = run.is_dry_run and run.state == RunState.FINISHED
@@ -174,9 +217,6 @@ def _progress(page: StaffPage, run: BillingRun, *, going: bool) -> dict[str, Any
         "choices": choices_of(run, counts),
         "may_bill": page.may(GENERATE_PERMISSION),
     }
-
-
-ALWAYS_SHOWN = (RunResult.WAITING, RunResult.INVOICED, RunResult.NOTHING_TO_BILL, RunResult.REFUSED)
 
 
 def always_shown(run: BillingRun) -> list[RunResult]:

@@ -19,10 +19,9 @@ from accounts.rights import CHANGE_SETTINGS
 from billing_site.errors import BillingError, ErrorCode, listed
 from invoices.kinds import ScheduledAct
 from invoices.models import Schedule
-from invoices.services.work.schedules import is_late, may_schedule, schedules_of, set_schedule
+from invoices.services.work.schedules import USUAL_HOUR, is_late, may_schedule, schedules_of, set_schedule
 from invoices.services.work.workers import missing_command
 
-USUAL_HOUR = 6
 WHAT_IT_DOES: Mapping[ScheduledAct, str | Promise] = {
     ScheduledAct.BILL: _("Starts a billing run over all accounts that are due."),
     ScheduledAct.COLLECT: _("Charges open invoices of accounts that have a card or bank account."),

@@ -2,29 +2,31 @@
 writes it.
 
 The plan does not know the database, the caller or the clock; the request has the date. Lines are in this order: charges by plan
-instance, one-time charges, surcharges, coupons, service credits, unused days, taxes.
+instance, one-time charges, surcharges, coupons, service credits, returns that are taxed themselves, unused days, taxes.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from itertools import takewhile
 from typing import NamedTuple
 
 from accounts.kinds import BILLABLE_STATUSES
 from accounts.periods import InstanceDates, arrears_cycles, arrears_due, cycles_due, ended_through, next_bill_date
+from accounts.vat_categories import default_category
 from billing_site.common.currencies import Currency
-from billing_site.errors import BillingError, Detail, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode, listed
 from invoices.basis import Basis
 from invoices.calculation import ZERO, total
 from invoices.document import Credit, Line, Period, Tax
-from invoices.kinds import InvoiceKind, LineType
+from invoices.kinds import CYCLE_KINDS, InvoiceKind, LineType
 from invoices.plan.billing_again import arrears_again, instance_before
-from invoices.plan.charges import add_advance, add_arrears, add_orders, add_surcharges, add_usage
+from invoices.plan.charges import add_advance, add_arrears, add_orders, add_plan_minimum, add_returns, add_surcharges, add_usage
 from invoices.plan.credits import add_coupons, add_service_credits
 from invoices.plan.drafts import Claims, Lines, UsageClaim, fitted
-from invoices.plan.facts import AccountFacts, BillingRequest, BillingState, InstanceFacts
+from invoices.plan.facts import AccountFacts, BillingRequest, BillingState, InstanceFacts, OrderFacts
 from invoices.plan.rating import shown
 from invoices.plan.tax_answers import TaxAnswer
 from invoices.plan.unused import Unused, give_back, unused_of
@@ -77,6 +79,11 @@ class InvoicePlan(NamedTuple):
         return self.facts.state.account_no
 
     @property
+    def moves_dates(self) -> bool:
+        """Return whether issuing the document moves the account's dates: it bills a cycle for the first time."""
+        return self.kind in CYCLE_KINDS and self.facts.again is None
+
+    @property
     def charges(self) -> bool:
         """Return whether there is something to bill: lines, or credited days that are used again."""
         return bool(self.lines) or any(one.amount < ZERO for one in self.unused)
@@ -86,13 +93,16 @@ def check_billable(facts: AccountFacts, request: BillingRequest) -> tuple[date, 
     """Return the bill date and bill day of the cycle that may be billed now.
 
     Refuses a test account (7001), its status (7002), a pending invoice (7006), no cycle that is due (7003, 7007), an alternate
-    bill day that is not allowed (5020, 7026), and a voided invoice with nothing to bill again (90083).
+    bill day that is not allowed (5020, 7026), a voided invoice with nothing to bill again (90083), and a final invoice while a
+    plan runs (90192). One-off charges are billed today, whatever the account's dates and pending invoice are.
     """
     state = facts.state
     if state.is_test:
         raise BillingError(ErrorCode.TEST_ACCOUNT)
     if state.status not in BILLABLE_STATUSES:
         raise BillingError(ErrorCode.ACCOUNT_STATUS, Detail("status {status}", status=state.status))
+    if request.one_off is not None:
+        return request.today, state.bill_day or request.today.day
     if facts.pending_invoice_no is not None:
         raise BillingError(ErrorCode.PENDING_INVOICE, Detail("invoice {invoice_no}", invoice_no=facts.pending_invoice_no))
     if facts.again is not None:
@@ -107,9 +117,31 @@ def check_billable(facts: AccountFacts, request: BillingRequest) -> tuple[date, 
             ErrorCode.BILL_DATE_IN_FUTURE,
             Detail("the cycle of {bill_date} already has an advance invoice", bill_date=facts.advance_bill_date),
         )
+    if request.final:
+        _check_final(facts, request)
+        return request.today, bill_day
     if not request.advance and state.next_bill_date > request.today:
-        raise BillingError(ErrorCode.BILL_DATE_IN_FUTURE, str(state.next_bill_date))
+        raise BillingError(ErrorCode.BILL_DATE_IN_FUTURE, Detail("{bill_date}", bill_date=state.next_bill_date))
     return state.next_bill_date, bill_day
+
+
+def _check_final(facts: AccountFacts, request: BillingRequest) -> None:
+    """Refuse a final invoice while a plan runs, before the day after the last bill date, and of a cycle in advance (90192)."""
+    today, last = request.today, facts.state.last_bill_date
+    if request.advance or request.alt_bill_day is not None:
+        detail = Detail("a final invoice bills what is left; leave invoice_mode and alt_bill_day out")
+        raise BillingError(ErrorCode.NOT_FINAL, detail, field="final")
+    running = next((one for one in facts.instances if one.dates.end is None or one.dates.end >= today), None)
+    if running is not None:
+        detail = Detail(
+            "plan instance {instance} runs on {today}; end it on an earlier day first",
+            instance=running.plan_instance_no,
+            today=today,
+        )
+        raise BillingError(ErrorCode.NOT_FINAL, detail, field="final")
+    if last is not None and last >= today:
+        detail = Detail("the account is billed up to {last}; generate it on a later day", last=last)
+        raise BillingError(ErrorCode.NOT_FINAL, detail, field="final")
 
 
 def _bill_day(facts: AccountFacts, request: BillingRequest) -> int | None:
@@ -143,27 +175,35 @@ def plan_charges(facts: AccountFacts, request: BillingRequest) -> InvoicePlan:
     kind = InvoiceKind.ADVANCE if bill_date > request.today else InvoiceKind.RECURRING
     if facts.again is not None:
         kind = facts.again.kind
+    if request.one_off is not None:
+        kind = InvoiceKind.ONE_OFF
     lines = Lines(state.currency, facts.contacts)
-    due = [one for one in facts.orders if kind is InvoiceKind.RECURRING and one.charge_date <= request.today]
+    due = [one for one in facts.orders if request.one_off is not None or _is_due(one, kind, request.today)]
     with _naming_largest(state, lines.drafts):
         periods, usage = _add_plan_instances(lines, facts, kind, bill_date, bill_day)
         orders = add_orders(lines, due)
         add_surcharges(lines, facts.surcharges, bill_date)
         coupons = add_coupons(lines, facts.coupons)
         credits = add_service_credits(lines, facts.credits, bill_date)
+        orders += add_returns(lines, (one for one in due if one.order_no not in orders))
         amount = total(line.amount for line in lines.drafts)
+    if request.one_off is not None and len(orders) < len(due):
+        raise BillingError(ErrorCode.NOT_ON_ONE_INVOICE, listed(lines.left_out))
     claims = Claims(tuple(usage), tuple(orders), tuple(coupons), tuple(credits))
     billed_to = billed_to_after(state, kind, bill_date)
     after = _dates_after(facts, kind, periods)
     is_ordered = any(one.charge_date <= bill_date for one in facts.orders)
     orders_due = bill_date if kind is InvoiceKind.ADVANCE and is_ordered else None
+    next_due = state.next_bill_date
+    if kind in CYCLE_KINDS:
+        next_due = _next_after(facts, after, bill_day, billed_to, orders_due)
     return InvoicePlan(
         facts=facts,
         kind=kind,
         bill_date=bill_date,
         bill_day=bill_day,
         tax_date=request.today,
-        next_bill_date=_next_after(facts, after, bill_day, billed_to, orders_due),
+        next_bill_date=next_due,
         billed_to=billed_to,
         orders_due=orders_due,
         instances_after={one.plan_instance_id: after[one.plan_instance_id] for one in periods} if facts.again is None else {},
@@ -179,6 +219,11 @@ def plan_charges(facts: AccountFacts, request: BillingRequest) -> InvoicePlan:
         net_amount=amount,
         total_amount=amount,
     )
+
+
+def _is_due(order: OrderFacts, kind: InvoiceKind, today: date) -> bool:
+    """Return whether an invoice of a cycle bills a charge: an advance invoice has none, and a later charge waits."""
+    return kind is InvoiceKind.RECURRING and order.charge_date <= today
 
 
 LARGEST_NAMED = 3
@@ -227,8 +272,11 @@ def _add_plan_instances(
         in_advance = instance if again is None else instance_before(instance, again.missing)
         periods += _bill_in_advance(lines, in_advance, bill_date, bill_day)
         if kind is InvoiceKind.RECURRING and instance.dates.in_arrears:
-            add_arrears(lines, instance, in_arrears)
-            usage += add_usage(lines, instance, in_arrears, bill_day, ended_through(instance.dates, bill_date, bill_day))
+            add_arrears(lines, instance, in_arrears, bill_day)
+            usage += add_usage(
+                lines, instance, in_arrears, bill_day, partial(ended_through, instance.dates, bill_date, bill_day)
+            )
+            add_plan_minimum(lines, instance, in_arrears, bill_day)
     return periods, usage
 
 
@@ -261,7 +309,7 @@ def _bill_in_advance(lines: Lines, instance: InstanceFacts, bill_date: date, bil
     cycles = list(cycles_due(instance.dates, bill_date, bill_day))
     if not cycles:
         return []
-    add_advance(lines, instance, cycles)
+    add_advance(lines, instance, cycles, bill_day)
     return [Period(plan_instance_id=instance.plan_instance_no, start_date=cycles[0].start, end_date=cycles[-1].end)]
 
 
@@ -281,7 +329,8 @@ def unbilled_usage(facts: AccountFacts, today: date) -> tuple[Line, ...]:
     for instance in facts.instances:
         if bill_day is not None:
             cycles = arrears_cycles(instance.dates, bill_day, facts.state.arrears_due_from)
-            add_usage(lines, instance, list(takewhile(lambda cycle: cycle.start <= today, cycles)), bill_day, today)
+            running = list(takewhile(lambda cycle: cycle.start <= today, cycles))
+            add_usage(lines, instance, running, bill_day, lambda interval: today, is_running=True)
     return tuple(lines.drafts)
 
 
@@ -328,7 +377,7 @@ def tax_lines(quoted: Iterable[LineTax], after: int, currency: Currency) -> TaxL
     """
     groups: dict[tuple[object, ...], list[LineTax]] = {}
     for tax in quoted:
-        groups.setdefault((tax.authority, tax.authority_level, tax.jurisdiction, tax.percent, tax.is_inclusive), []).append(tax)
+        groups.setdefault((*tax[1:6], *tax[-2:]), []).append(tax)
     lines: list[Line] = []
     details: list[Tax] = []
     included = added = ZERO
@@ -359,6 +408,8 @@ def _detail(tax_line_no: int, tax: LineTax) -> Tax:
         is_inclusive=tax.is_inclusive,
         taxable_amount=tax.taxable_amount,
         amount=tax.amount,
+        vat_category=tax.vat_category or default_category(tax.percent),
+        exemption_reason=tax.exemption_reason,
     )
 
 

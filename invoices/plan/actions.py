@@ -7,18 +7,31 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from decimal import Decimal
 from enum import Enum
+from operator import attrgetter
 from typing import NamedTuple
 
 from accounts.kinds import BILLABLE_STATUSES, AccountStatus
 from billing_site.errors import BillingError, Detail, ErrorCode, listed, shown_detail, word
 from invoices.calculation import ZERO
-from invoices.kinds import ASKED_ATTEMPTS, OPEN_ATTEMPTS, TRANSITIONS, AttemptStatus, EntryKind, InvoiceKind, InvoiceStatus
+from invoices.kinds import (
+    ASKED_ATTEMPTS,
+    BILLING_KINDS,
+    OFFSETTING_KINDS,
+    OPEN_ATTEMPTS,
+    TRANSITIONS,
+    AttemptStatus,
+    EntryKind,
+    InvoiceKind,
+    InvoiceStatus,
+)
 
 
 class Action(Enum):
     APPROVE = "approve"
     DISCARD = "discard"
+    RECALCULATE = "recalculate"
     REGENERATE = "regenerate"
+    ADJUST = "adjust"
     VOID = "void"
     COLLECT = "collect"
     REFUND = "refund"
@@ -26,6 +39,9 @@ class Action(Enum):
     WRITE_OFF = "write_off"
     DISPUTE = "dispute"
     REBILL = "rebill"
+    UNDO = "undo"
+    UNDO_MEMO = "undo_memo"
+    UNDO_VOID = "undo_void"
 
 
 UNCOLLECTABLE_STATUSES = frozenset({AccountStatus.ARCHIVED, AccountStatus.PERMANENT})
@@ -97,7 +113,8 @@ class DocumentFacts(NamedTuple):
     is the rebill that a memo was issued with, `original` the document that it corrects, `newest` the last issued rebill of its
     chain. `refund_no` is a refund that has left it unpaid. `reopens` says that voiding it makes its cycle due again;
     `cycle_is_open` that its cycle can be billed now. `billed_by` is another live document of its cycle, `pending_no` the
-    account's pending invoice of a cycle.
+    account's pending invoice of a cycle. `closed_through` is the last day of the client's closed periods.
+    `restored_by` is the invoice by which its void was undone. `bills_again`: it billed periods of another voided invoice again.
     """
 
     invoice_no: int
@@ -125,6 +142,9 @@ class DocumentFacts(NamedTuple):
     has_payments: bool = False
     reopens: bool = False
     pending_no: int | None = None
+    closed_through: date | None = None
+    restored_by: Correcting | None = None
+    bills_again: bool = False
 
     @property
     def name(self) -> str:
@@ -173,17 +193,25 @@ def why_not_collected(payer: PayerFacts) -> ErrorCode | None:
     return None if payer.has_method else ErrorCode.NO_ELECTRONIC_METHOD
 
 
+OF_CYCLES = frozenset({Action.RECALCULATE, Action.REGENERATE, Action.ADJUST})
+"""These acts are about documents that bill a cycle. A pending rebill is discarded, and made again."""
+
+
 def why_not_decided(action: Action, invoice_no: int, kind: str, status: str) -> Refusal | None:
-    """Return why a document cannot be approved, discarded or regenerated, or None. It must be pending."""
+    """Return why a document cannot be approved, discarded, recalculated, regenerated or adjusted, or None. It must be
+    pending."""
     if InvoiceStatus.APPROVED not in TRANSITIONS[InvoiceStatus(status)]:
         return Refusal(
             ErrorCode.NOT_PENDING, Detail("invoice {invoice_no} is {status}", invoice_no=invoice_no, status=word(status))
         )
-    if action is Action.REGENERATE and kind == InvoiceKind.REBILL:
+    if action in OF_CYCLES and kind == InvoiceKind.REBILL:
         instead = Detail("discard it and rebill the original again")
         return Refusal(
             ErrorCode.PART_OF_REBILL, Detail("invoice {invoice_no} is a rebill", invoice_no=invoice_no), instead=instead
         )
+    if action in OF_CYCLES and kind == InvoiceKind.ONE_OFF:
+        instead = Detail("discard it, then bill its charges again")
+        return Refusal(ErrorCode.ONE_OFF_STAYS, Detail("invoice {invoice_no}", invoice_no=invoice_no), instead=instead)
     return None
 
 
@@ -202,8 +230,11 @@ def _issued(facts: DocumentFacts) -> Iterator[Refusal]:
 
 
 def _owed(facts: DocumentFacts) -> Iterator[Refusal]:
-    if facts.kind == InvoiceKind.CREDIT_MEMO:
-        yield Refusal(ErrorCode.NOT_ISSUED, Detail("{document} is a credit memo and has no open amount", document=facts.name))
+    if facts.kind in OFFSETTING_KINDS:
+        detail = Detail(
+            "{document} is a {kind} and has no open amount", document=facts.name, kind=word(facts.kind.replace("_", " "))
+        )
+        yield Refusal(ErrorCode.NOT_ISSUED, detail)
 
 
 def _not_voided(facts: DocumentFacts) -> Iterator[Refusal]:
@@ -212,10 +243,14 @@ def _not_voided(facts: DocumentFacts) -> Iterator[Refusal]:
 
 
 def _in_no_rebill(facts: DocumentFacts) -> Iterator[Refusal]:
-    """A rebill and its memo belong together. Only another rebill corrects them."""
+    """A rebill and its memo belong together. They are undone together, or another rebill corrects them."""
+    if facts.kind == InvoiceKind.REVERSAL:
+        yield _reversal(facts)
     if facts.kind == InvoiceKind.REBILL:
         yield Refusal(
-            ErrorCode.PART_OF_REBILL, Detail("{document} is a rebill", document=facts.name), instead=Detail("rebill it again")
+            ErrorCode.PART_OF_REBILL,
+            Detail("{document} is a rebill", document=facts.name),
+            instead=Detail("undo it, or rebill it again"),
         )
     if facts.part_of is not None:
         rebill, newest = facts.part_of.blocker, (facts.newest or facts.part_of).blocker
@@ -225,6 +260,113 @@ def _in_no_rebill(facts: DocumentFacts) -> Iterator[Refusal]:
             rebill,
             _rebill_again(newest.name),
         )
+
+
+def _reversal(facts: DocumentFacts) -> Refusal:
+    return Refusal(ErrorCode.REVERSAL_IS_FINAL, facts.name)
+
+
+def _undo_first(document: str) -> Detail:
+    return Detail("undo {document} first", document=document)
+
+
+def _is_undoable(facts: DocumentFacts) -> Iterator[Refusal]:
+    """Only an issued rebill is undone."""
+    if facts.kind == InvoiceKind.REBILL and facts.status == InvoiceStatus.APPROVED:
+        return
+    yield Refusal(
+        ErrorCode.NOT_UNDOABLE,
+        Detail(
+            "{kind} {document} is {status}",
+            document=facts.name,
+            status=word(facts.status),
+            kind=word(facts.kind.replace("_", " ")),
+        ),
+        instead=_instead_of_undo(facts),
+    )
+
+
+def _is_memo(facts: DocumentFacts) -> Iterator[Refusal]:
+    """Only an issued credit memo that was not issued with a rebill is undone by itself."""
+    if facts.kind == InvoiceKind.CREDIT_MEMO and facts.status == InvoiceStatus.APPROVED and facts.part_of is None:
+        return
+    detail = Detail(
+        "{kind} {document} is {status}",
+        document=facts.name,
+        status=word(facts.status),
+        kind=word(facts.kind.replace("_", " ")),
+    )
+    instead = _instead_of_undo(facts) if facts.part_of is not None else _instead_of_restoring(facts)
+    if facts.kind == InvoiceKind.REBILL and facts.status == InvoiceStatus.APPROVED:
+        instead = Detail("undo it as a rebill")
+    yield Refusal(ErrorCode.NOT_UNDOABLE, detail, instead=instead)
+
+
+def _is_voided_invoice(facts: DocumentFacts) -> Iterator[Refusal]:
+    """Undo restores what a voided invoice charged. Voided memos and rebills are made again instead."""
+    if facts.status == InvoiceStatus.VOIDED and facts.kind in BILLING_KINDS:
+        return
+    detail = Detail(
+        "{kind} {document} is {status}",
+        document=facts.name,
+        status=word(facts.status),
+        kind=word(facts.kind.replace("_", " ")),
+    )
+    yield Refusal(ErrorCode.NO_VOID_TO_UNDO, detail, instead=_instead_of_restoring(facts))
+
+
+def _instead_of_restoring(facts: DocumentFacts) -> str:
+    if facts.status != InvoiceStatus.VOIDED or facts.original is None:
+        return ""
+    original = facts.original.blocker.name
+    if facts.kind == InvoiceKind.CREDIT_MEMO and facts.part_of is None:
+        return Detail("credit {document} again", document=original)
+    return _rebill_again(original) if facts.kind == InvoiceKind.REBILL else ""
+
+
+def _not_restored(facts: DocumentFacts) -> Iterator[Refusal]:
+    """A void is undone once. If what it restored was voided too, that void is undone."""
+    if facts.restored_by is not None:
+        blocker = facts.restored_by.blocker
+        is_void = facts.restored_by.status == InvoiceStatus.VOIDED
+        yield Refusal(
+            ErrorCode.UNDO_BLOCKED,
+            Detail("the void of {document} was undone by {restored}", document=facts.name, restored=blocker.name),
+            blocker,
+            Detail("undo the void of {document}", document=blocker.name) if is_void else "",
+        )
+
+
+def _not_billed_again(facts: DocumentFacts) -> Iterator[Refusal]:
+    if facts.billed_by is not None and facts.billed_by.kind in (facts.kind, InvoiceKind.REBILL) and not facts.bills_again:
+        blocker = facts.billed_by.blocker
+        is_pending = facts.billed_by.status == InvoiceStatus.PENDING
+        yield Refusal(
+            ErrorCode.UNDO_BLOCKED,
+            Detail("{blocker} has billed the cycle of {document} since", blocker=blocker.name, document=facts.name),
+            blocker,
+            _way_to_take_away(facts.billed_by, Detail("discard that first") if is_pending else Detail("void that first")),
+        )
+
+
+def _way_to_take_away(billed: Correcting, otherwise: Detail) -> Detail:
+    return _undo_first(billed.blocker.name) if billed.kind == InvoiceKind.REBILL else otherwise
+
+
+def _no_cycle_pending(facts: DocumentFacts) -> Iterator[Refusal]:
+    """A pending invoice was planned without what the undo restores."""
+    if facts.pending_no is not None and facts.kind != InvoiceKind.ONE_OFF:
+        blocker = InTheWay("invoice", facts.pending_no, Detail("pending invoice {invoice_no}", invoice_no=facts.pending_no))
+        detail = Detail("{blocker} was planned without {document}", blocker=blocker.name, document=facts.name)
+        yield Refusal(ErrorCode.UNDO_BLOCKED, detail, blocker, Detail("discard that first"))
+
+
+def _instead_of_undo(facts: DocumentFacts) -> str:
+    """The memo of a rebill is undone with it, and so is what a rebilled document was replaced by."""
+    if facts.status == InvoiceStatus.PENDING:
+        return Detail("discard it")
+    rebill = facts.part_of or facts.rebill(InvoiceStatus.APPROVED)
+    return Detail("undo {document}", document=(facts.newest or rebill).blocker.name) if rebill is not None else ""
 
 
 def _rebill_again(document: str) -> Detail:
@@ -313,6 +455,19 @@ def _cycle_can_reopen(facts: DocumentFacts) -> Iterator[Refusal]:
         yield Refusal(ErrorCode.IN_THE_WAY, detail, blocker, Detail("discard that first"))
 
 
+def _in_open_period(facts: DocumentFacts) -> Iterator[Refusal]:
+    """A document of a closed period does not change: it is corrected by a document of today."""
+    if facts.closed_through is None or facts.invoice_date is None or facts.invoice_date > facts.closed_through:
+        return
+    instead: str = Detail("credit its lines by a credit memo")
+    if facts.kind == InvoiceKind.REBILL:
+        instead = _rebill_again(facts.name)
+    elif facts.kind in OFFSETTING_KINDS:
+        instead = ""
+    detail = Detail("{document} is dated {day}", document=facts.name, day=facts.invoice_date)
+    yield Refusal(ErrorCode.PERIOD_CLOSED, detail, instead=instead)
+
+
 def _due(facts: DocumentFacts) -> Iterator[Refusal]:
     if facts.due <= ZERO:
         yield Refusal(
@@ -355,8 +510,10 @@ CREDIT_ENTRIES = {
 
 
 def _is_rebillable(facts: DocumentFacts) -> Iterator[Refusal]:
-    """The document must be issued, and not a credit memo."""
-    if facts.kind == InvoiceKind.CREDIT_MEMO:
+    """The document must be issued, and neither a credit memo nor a reversal."""
+    if facts.kind == InvoiceKind.REVERSAL:
+        yield _reversal(facts)
+    elif facts.kind == InvoiceKind.CREDIT_MEMO:
         yield Refusal(ErrorCode.REBILL_OF_MEMO, facts.name, instead=_instead_of_memo(facts))
     elif facts.status != InvoiceStatus.APPROVED:
         yield Refusal(NOT_REBILLABLE[InvoiceStatus(facts.status)], facts.name, instead=_instead_of_unissued(facts))
@@ -379,6 +536,8 @@ def _instead_of_unissued(facts: DocumentFacts) -> str:
         if facts.status == InvoiceStatus.PENDING:
             return Detail("discard it and rebill {document} again", document=name)
         return _rebill_again(name)
+    if facts.kind == InvoiceKind.ONE_OFF:
+        return Detail("discard it") if facts.status == InvoiceStatus.PENDING else Detail("bill its charges again")
     if facts.status == InvoiceStatus.PENDING:
         return Detail("discard or regenerate it") if facts.payer.is_billed else Detail("discard it")
     if facts.billed_by is not None:
@@ -418,7 +577,7 @@ ASKED = _no_collection(ASKED_ATTEMPTS)
 LOWERED = (_issued, _owed, _not_rebilled(ErrorCode.ALREADY_REBILLED, _use_instead), _no_rebill_pending, OPEN)
 
 RULES: dict[Action, tuple[Rule, ...]] = {
-    **{action: (_decided(action),) for action in (Action.APPROVE, Action.DISCARD, Action.REGENERATE)},
+    **{action: (_decided(action),) for action in (Action.APPROVE, Action.DISCARD, *sorted(OF_CYCLES, key=attrgetter("value")))},
     Action.VOID: (
         _not_voided,
         _issued,
@@ -429,6 +588,7 @@ RULES: dict[Action, tuple[Rule, ...]] = {
         _nothing_credited,
         OPEN,
         _cycle_can_reopen,
+        _in_open_period,
     ),
     Action.COLLECT: (_issued, _owed, _unless_asked(_due), _unless_asked(_payer)),
     Action.REFUND: (_issued, _owed, _paid),
@@ -443,6 +603,22 @@ RULES: dict[Action, tuple[Rule, ...]] = {
         _not_credited(ErrorCode.REBILL_CREDITED),
         _nothing_to_rebill_is_credited,
         ASKED,
+    ),
+    Action.UNDO_VOID: (
+        _is_voided_invoice,
+        _not_restored,
+        _not_billed_again,
+        _no_cycle_pending,
+    ),
+    Action.UNDO_MEMO: (_is_memo, _in_open_period),
+    Action.UNDO: (
+        _is_undoable,
+        _not_rebilled(ErrorCode.UNDO_BLOCKED, _undo_first),
+        _no_rebill_pending,
+        _not_credited(ErrorCode.UNDO_BLOCKED),
+        _nothing_credited,
+        ASKED,
+        _in_open_period,
     ),
 }
 

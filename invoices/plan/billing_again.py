@@ -1,6 +1,7 @@
 """PURE: restore plan instances as they were before a voided invoice, so that its periods can be billed again."""
 
 from collections.abc import Iterator
+from datetime import date
 
 from accounts.periods import ONE_DAY, InstanceDates, Period, cycle_of
 from invoices.plan.facts import Again, InstanceFacts
@@ -14,9 +15,9 @@ def instance_before(instance: InstanceFacts, missing: Billed) -> InstanceFacts:
     days = next((one for one in missing.periods if one.plan_instance_no == instance.plan_instance_no), None)
     if days is None:
         return instance._replace(dates=_nothing_in_advance(dates))
-    is_first = days.start == dates.start
+    is_first = days.start == dates.charged_from
     before = None if is_first else days.start - ONE_DAY
-    return instance._replace(dates=dates._replace(billed_through=before, end=days.end))
+    return instance._replace(dates=dates._replace(billed_through=before, end=days.end), last_day=dates.end or date.max)
 
 
 def arrears_again(instance: InstanceFacts, again: Again) -> Iterator[Period]:
@@ -26,7 +27,7 @@ def arrears_again(instance: InstanceFacts, again: Again) -> Iterator[Period]:
         return
     day, last, dates = min(one.start for one in days), max(one.end for one in days), instance.dates
     while day <= last:
-        cycle = cycle_of(day, dates.start, again.bill_day, dates.interval).cut(dates.end)
+        cycle = cycle_of(day, dates.start, again.bill_day, dates.arrears_months).cut(dates.end)
         yield cycle._replace(start=max(cycle.start, day))
         day = cycle.end + ONE_DAY
 

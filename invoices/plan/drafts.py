@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from billing_site.common.currencies import Currency
 from billing_site.errors import BillingError, Detail, ErrorCode
-from invoices.basis import Basis, ChargeBasis, CoverBasis
-from invoices.calculation import MOST_BEFORE_TAX, ZERO, split, split_first, total
+from invoices.basis import Basis, ChargeBasis, CoverBasis, MinimumBasis
+from invoices.calculation import MOST_BEFORE_TAX, ZERO, split, split_in_order, total
 from invoices.document import Credit, Line
 
 T = TypeVar("T")
@@ -91,6 +91,7 @@ class Lines:
         self.gross: set[int] = set()
         self.charges: list[ChargeBasis] = []
         self.covers: list[CoverBasis] = []
+        self.minimums: list[MinimumBasis] = []
         self.left_out: list[Detail] = []
 
     def add_if_it_fits(self, what: Detail, add: Callable[[], T]) -> T | None:
@@ -118,7 +119,7 @@ class Lines:
 
     @property
     def basis(self) -> Basis:
-        return Basis(tuple(self.charges), tuple(self.covers))
+        return Basis(tuple(self.charges), tuple(self.covers), tuple(self.minimums))
 
     def add(self, line_type: int, description: str, amount: Decimal, **columns: Any) -> int:
         """Add a charge, and return its line number."""
@@ -132,20 +133,16 @@ class Lines:
         return self._take(line_type, description, dict(zip(line_nos, parts, strict=True)), columns)
 
     def give_back(self, line_type: int, description: str, amount: Decimal, **columns: Any) -> int | None:
-        """Add a charge of -`amount`, and return its line number, or None if all lines together are too small.
+        """Add a charge of -`amount`, and return its line number, or None if the lines of its tax category are too small.
 
-        It reduces the lines of its own service first, then all others.
+        It reduces the lines of its own service first, then others of its tax category, so that its own rate is given back.
         """
-        line_nos = [line_no for line_no, left in self.left.items() if left > ZERO]
-        if total(self.left[line_no] for line_no in line_nos) < amount:
+        same = [line for line in self.drafts if line.tax_category == columns.get("tax_category", "")]
+        left = {line.line_no: self.left[line.line_no] for line in same if self.left.get(line.line_no, ZERO) > ZERO}
+        if total(left.values()) < amount:
             return None
-        own = [line.line_no for line in self.drafts if line.service_id == columns.get("service_id")]
-        return self._take(
-            line_type,
-            description,
-            split_first(amount, {line_no: self.left[line_no] for line_no in line_nos}, frozenset(own), self.currency),
-            columns,
-        )
+        own = frozenset(line.line_no for line in same if line.service_id == columns.get("service_id"))
+        return self._take(line_type, description, split_in_order(amount, left, (own,), self.currency), columns)
 
     def _take(self, line_type: int, description: str, parts: Mapping[int, Decimal], columns: dict[str, Any]) -> int:
         credit_line_no = self._append(line_type, description, -total(parts.values()), columns)
@@ -171,5 +168,7 @@ class Lines:
         """Return the charges of these services, or of all if none are given, that are not fully credited."""
         chosen = frozenset(service_nos)
         return [
-            line.line_no for line in self.drafts if self.left.get(line.line_no) and (not chosen or line.service_id in chosen)
+            line.line_no
+            for line in self.drafts
+            if self.left.get(line.line_no, ZERO) > ZERO and (not chosen or line.service_id in chosen)
         ]

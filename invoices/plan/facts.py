@@ -4,9 +4,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from accounts.periods import InstanceDates
-from accounts.rates import Rates
+from accounts.periods import InstanceDates, Pause
+from accounts.rates import PerRecord, Rates
+from accounts.unit_codes import PIECE
 from billing_site.common.currencies import Currency
+from invoices.calculation import ONE
 from invoices.kinds import InvoiceKind
 from invoices.plan.drafts import Contacts
 from invoices.plan.tax_answers import Exemption
@@ -21,15 +23,24 @@ class ServiceFacts(NamedTuple):
     tax_category: str
     tax_inclusive: bool
     location_no: int | None
+    unit_code: str = PIECE
+    price_units: Decimal = ONE
 
 
 class ChargeFacts(NamedTuple):
-    """A charge of a plan for a service, with list prices and customer prices (`own`), which replace them."""
+    """A charge of a plan for a service, with list prices and customer prices (`own`), which replace them.
+
+    `interval` is the number of months that it covers. None: those of its plan instance's cycles. `per_record` is how its usage
+    records were rounded when they were loaded. `charge_no` is its number.
+    """
 
     line_type: int
     service: ServiceFacts
     listed: tuple[Rates, ...]
     own: tuple[Rates, ...] = ()
+    interval: int | None = None
+    per_record: PerRecord = PerRecord()
+    charge_no: int = 0
 
 
 class UsageTotal(NamedTuple):
@@ -55,8 +66,32 @@ class BilledUsage(NamedTuple):
     adjustment: Decimal
 
 
+class Spent(NamedTuple):
+    """What issued documents have charged for a period that begins on a day."""
+
+    day: date
+    amount: Decimal
+
+
+class MinimumFacts(NamedTuple):
+    """The minimum of a plan for `interval` months, and the service of the line that adds what is missing.
+
+    `spent` is what issued documents have charged without such lines, `added` what such lines have charged.
+    """
+
+    amount: Decimal
+    service: ServiceFacts
+    interval: int
+    spent: tuple[Spent, ...] = ()
+    added: tuple[Spent, ...] = ()
+
+
 class InstanceFacts(NamedTuple):
-    """A plan instance. `usage` is not billed yet; `billed_usage` is what cycles with late usage have already billed."""
+    """A plan instance. `usage` is not billed yet; `billed_usage` is what cycles with late usage have already billed.
+
+    `pauses` are days that are not charged. `last_day` is set if a voided invoice's days are billed again, whose end is then the
+    end in `dates`: the plan instance's own last day, or `date.max`.
+    """
 
     plan_instance_no: int
     dates: InstanceDates
@@ -66,6 +101,22 @@ class InstanceFacts(NamedTuple):
     charges: tuple[ChargeFacts, ...]
     usage: tuple[UsageTotal, ...] = ()
     billed_usage: tuple[BilledUsage, ...] = ()
+    pauses: tuple[Pause, ...] = ()
+    last_day: date | None = None
+    minimum: MinimumFacts | None = None
+
+    @property
+    def ends_on(self) -> date | None:
+        """The last day, also while the days of a voided invoice are billed again."""
+        return self.dates.end if self.last_day is None else self.last_day
+
+
+class LineReferences(NamedTuple):
+    """What a line refers to: the line of the customer's order, where the customer books it, and what it is for."""
+
+    order_line: str = ""
+    accounting_reference: str = ""
+    object_reference: str = ""
 
 
 class OrderFacts(NamedTuple):
@@ -79,6 +130,7 @@ class OrderFacts(NamedTuple):
     rate: Decimal
     charge_date: date
     po_num: str
+    references: LineReferences = LineReferences()
 
 
 class SurchargeFacts(NamedTuple):
@@ -178,10 +230,22 @@ class Again(NamedTuple):
     missing: Billed
 
 
+class OneOff(NamedTuple):
+    """Charges of one account to be billed at once: new ones, and stored ones by number.
+
+    New charges have numbers below zero until they are stored, in the transaction that writes their document.
+    """
+
+    new: tuple[OrderFacts, ...] = ()
+    order_nos: tuple[int, ...] = ()
+
+
 class BillingRequest(NamedTuple):
     """The request to bill, the same for all accounts of a batch.
 
-    `again_for` is a voided invoice of the only account: its periods are billed again, and not the account's next cycle.
+    `again_for` is a voided invoice of the only account: its periods are billed again, and not the account's next cycle. `final`
+    bills what plans that have ended have left, today, without waiting for the account's next bill date. `one_off` bills
+    charges of the only account at once, and nothing else.
     """
 
     today: date
@@ -189,3 +253,5 @@ class BillingRequest(NamedTuple):
     alt_bill_day: int | None = None
     force_pending: bool = False
     again_for: int | None = None
+    final: bool = False
+    one_off: OneOff | None = None

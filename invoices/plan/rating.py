@@ -1,19 +1,20 @@
 """PURE: calculate what units cost at a price: per unit, tiered, volume or flat, with minimum and maximum.
 
 A band has the units above its beginning through the beginning of the next band, fractions included. Tiered: the units of each
-band at its own rate. Volume: all units at the rate of the band that their total is in.
+band at its own rate. Volume: all units at the rate of the band that their total is in. The bands of a volume price may begin
+at their beginning instead of above it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from accounts.kinds import RateModel
+from accounts.kinds import BandEdge, RateModel
 from accounts.rates import Band, Rates, shown_units
 from billing_site.common.currencies import Currency
 from billing_site.common.units import LARGEST_UNITS
 from billing_site.errors import BillingError, Detail, ErrorCode
-from invoices.basis import Billed, ChargeTerms
+from invoices.basis import Billed, ChargeTerms, MinimumBasis
 from invoices.calculation import ONE, WHOLE, ZERO, Share, line_amount, rounded, total
 
 
@@ -59,17 +60,27 @@ class Bounds(NamedTuple):
 
 
 def terms_of(
-    rates: Rates, currency: Currency, *, share: Share = WHOLE, bounds_share: Share = WHOLE, before: Billed | None = None
+    rates: Rates,
+    currency: Currency,
+    *,
+    share: Share = WHOLE,
+    bounds_share: Share = WHOLE,
+    minimum_shares: Sequence[Share] | None = None,
+    before: Billed | None = None,
 ) -> ChargeTerms:
     """Return the terms of a price for some days. `share` is the part of the period that units are charged for; `bounds_share`
-    is the same for the minimum and the maximum."""
+    is the same for the minimum and the maximum. `minimum_shares` are the parts that have a minimum, if others are paused."""
     bounds = _bounds(rates, bounds_share, currency)
-    return ChargeTerms(rates.model, rates.bands, bounds.minimum, bounds.maximum, share, before)
+    minimum = bounds.minimum
+    if minimum is not None and minimum_shares is not None:
+        parts = [_bounds(rates, part, currency).minimum or ZERO for part in minimum_shares]
+        minimum = total(parts) if parts else None
+    return ChargeTerms(rates.model, rates.bands, minimum, bounds.maximum, share, before, rates.edge)
 
 
 def counted(terms: ChargeTerms, units: Decimal, currency: Currency, *, is_usage: bool) -> RatedCharge:
     """Return what units cost by these terms. Without usage only the minimum is charged; without late usage nothing is."""
-    rates = Rates(0, currency.code, terms.model, terms.bands, terms.minimum, terms.maximum)
+    rates = Rates(0, currency.code, terms.model, terms.bands, terms.minimum, terms.maximum, edge=terms.edge)
     if is_usage and not units:
         return unused(rates, WHOLE, currency) if terms.before is None else RatedCharge(())
     if terms.before is not None:
@@ -86,9 +97,18 @@ def bound_of(terms: ChargeTerms, raw: Decimal, currency: Currency) -> Bound:
 def usage_story(terms: ChargeTerms, units: Decimal) -> str:
     """Return what the columns of a usage line do not show: units of a flat fee, and units that were billed before."""
     story = [f"flat fee, {shown_units(units)} units were used"] if terms.model == RateModel.FLAT else []
+    if terms.per_record:
+        story.append(terms.per_record)
     if terms.before is not None:
         story.append(f"late usage, {shown_units(terms.before.units)} units were billed before")
     return "; ".join(story)
+
+
+def minimum_story(basis: MinimumBasis, charged: Decimal, currency: Currency) -> str:
+    """Return how the line of a plan's minimum was calculated, if the document charges so much."""
+    if basis.missing(charged) < ZERO:
+        return "within the minimum of the plan that was charged before"
+    return f"charges of {shown(basis.before + charged, currency)}, up to the plan's minimum of {shown(basis.minimum, currency)}"
 
 
 def rated(
@@ -154,7 +174,7 @@ def _parts(rates: Rates, start: Decimal, end: Decimal, currency: Currency, share
     """Yield the units above `start` through `end` by band. `start` units may be billed already. Refuses too many units
     (90008)."""
     if end > LARGEST_UNITS:
-        raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, Detail("{units} units", units=f"{end:f}"))
+        raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, Detail("{units} units", units=end))
     for units, band in _units_by_band(rates, start, end):
         yield RatedPart(units, band, line_amount(band.rate, units, share, currency))
 
@@ -168,11 +188,13 @@ def _units_by_band(rates: Rates, start: Decimal, end: Decimal) -> Iterator[tuple
             if units > ZERO:
                 yield units, band
     else:
-        yield end - start, band_reached(rates.bands, end)
+        yield end - start, band_reached(rates.bands, end, rates.edge)
 
 
-def band_reached(bands: tuple[Band, ...], units: Decimal) -> Band:
-    """Return the band that contains this number of units; the first band for 0."""
+def band_reached(bands: tuple[Band, ...], units: Decimal, edge: str = BandEdge.ABOVE.value) -> Band:
+    """Return the band that contains this number of units; the first band for 0. `edge` says which band has its beginning."""
+    if edge == BandEdge.REACHED:
+        return next(band for band in bands if band.to_unit is None or units < band.to_unit)
     return next(band for band in bands if band.to_unit is None or units <= band.to_unit)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.utils.translation import gettext
 
@@ -53,6 +53,15 @@ class TaxAnswer(NamedTuple):
         """Return the flags that stay on the document."""
         held = {Flag.NO_ADDRESS: self.no_address, Flag.NO_RATE: self.no_rate}
         return [flag for flag in LASTING_FLAGS if held[flag]]
+
+    @property
+    def exemption_columns(self) -> dict[str, Any]:
+        """Return the columns of a document that record the exemption."""
+        is_exempt = self.exemption != TaxExemption.NONE
+        return {
+            "tax_exemption": self.exemption if is_exempt else "",
+            "tax_exemption_reason": self.reason if is_exempt else "",
+        }
 
     @property
     def says_something(self) -> bool:

@@ -27,6 +27,8 @@ class SourceTax(NamedTuple):
     jurisdiction: str
     percent: Decimal
     is_inclusive: bool
+    vat_category: str
+    exemption_reason: str
     amount: Decimal
     given_back: Decimal = ZERO
 
@@ -255,7 +257,17 @@ def _explanation(unused: Unused, amount: Decimal, currency: Currency) -> str:
 def _line_taxes(unused: Unused, amount: Decimal, line_no: int, currency: Currency) -> list[LineTax]:
     taxes = taxes_of(unused, amount, currency)
     contained = sum((part for tax, part in taxes if tax.is_inclusive), ZERO)
-    return [LineTax(line_no, *tax[:5], -(amount - contained) if tax.is_inclusive else -amount, -part) for tax, part in taxes]
+    return [
+        LineTax(
+            line_no,
+            *tax[:5],
+            -(amount - contained) if tax.is_inclusive else -amount,
+            -part,
+            tax.vat_category,
+            tax.exemption_reason,
+        )
+        for tax, part in taxes
+    ]
 
 
 def claim_of(unused: Unused, amount: Decimal, line_no: int) -> UnusedClaim:

@@ -49,7 +49,10 @@ class TaxRequest(NamedTuple):
 
 
 class LineTax(NamedTuple):
-    """The amount of one tax on one line, in the currency's precision."""
+    """The amount of one tax on one line, in the currency's precision.
+
+    `vat_category` is its category in UNCL5305. An engine may leave it empty: then it follows from the percent.
+    `exemption_reason` is the law's text for a rate of 0 percent."""
 
     line_no: int
     authority: str
@@ -59,6 +62,8 @@ class LineTax(NamedTuple):
     is_inclusive: bool
     taxable_amount: Decimal
     amount: Decimal
+    vat_category: str = ""
+    exemption_reason: str = ""
 
 
 def net_of_contained(taxes: Sequence[LineTax]) -> tuple[LineTax, ...]:

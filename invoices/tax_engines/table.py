@@ -16,6 +16,7 @@ from django.db.models import QuerySet
 
 from accounts.periods import began_last
 from accounts.tax_categories import is_untaxed
+from accounts.vat_categories import default_category
 from billing_site.common.compiled_reads import compiled_read
 from billing_site.common.places import Place, place_of
 from invoices.calculation import ZERO, tax_amounts
@@ -39,6 +40,8 @@ class Law(NamedTuple):
     authority_level: int
     jurisdiction: str
     percent: Decimal
+    vat_category: str
+    exemption_reason: str
 
 
 class Rate(NamedTuple):
@@ -52,11 +55,14 @@ class Rate(NamedTuple):
     taxed_at: str
     valid_from: date
     valid_to: date | None
+    vat_category: str = ""
+    exemption_reason: str = ""
 
     @property
     def law(self) -> Law:
         jurisdiction = f"{self.country}-{self.region}" if self.region else self.country
-        return Law(self.name, 1 if self.region else 0, jurisdiction, self.percent)
+        category = self.vat_category or default_category(self.percent)
+        return Law(self.name, 1 if self.region else 0, jurisdiction, self.percent, category, self.exemption_reason)
 
     @property
     def place(self) -> Place:
@@ -127,7 +133,7 @@ def quote_from(rates_for: RatesFor, request: TaxRequest) -> TaxQuote:
         for law in laws:
             taxed[law, line.is_inclusive, contained].append(line)
     taxes = [
-        LineTax(line.line_no, *law, is_inclusive, line.amount, amount)
+        LineTax(line.line_no, *law[:4], is_inclusive, line.amount, amount, law.vat_category, law.exemption_reason)
         for (law, is_inclusive, contained), lines in taxed.items()
         for line, amount in zip(
             lines,

@@ -6,30 +6,43 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.api.fields import NO_INVOICE
+from accounts.kinds import CreditTo
 from billing_site.common.fields import (
+    DayField,
     DigitsField,
     ErrorCodeField,
     ErrorMessageField,
     GivenSerializer,
     LongField,
+    RateNumberField,
     ShortListField,
     TrueFalseField,
     UnitsNumberField,
     rows_of,
 )
-from billing_site.common.limits import DOCUMENT_COMMENTS_LENGTH, LINE_COMMENTS_LENGTH, LINES_AT_ONCE, PO_NUM_LENGTH
+from billing_site.common.limits import (
+    COMMENTS_LENGTH,
+    DOCUMENT_COMMENTS_LENGTH,
+    LINE_COMMENTS_LENGTH,
+    LINES_AT_ONCE,
+    PO_NUM_LENGTH,
+)
 from invoices.api.serializers.documents import ContentSerializer, PlannedTaxSerializer, document_of
 from invoices.api.serializers.money import CollectedSerializer, MoneyField, PlannedAmountField, amount_text
+from invoices.api.serializers.undoing import OpenAfterSerializer, UndoneDocumentSerializer
 from invoices.services.documents.approval_rules import rebill_approval_amount, rebill_needs_approval
 from invoices.services.documents.chains import Step
 from rebills.plan import RebillPlan
 from rebills.plan.differences import CATEGORY, RETAX, Difference, TaxedAgain
 from rebills.services.requests import RebillOutcome, RebillRequest, RefusedRebill, RequestedLine, RequestedUsage, SettledRebill
+from rebills.services.undoing import UndoPlan, undo_needs_approval
 
 REBILLS_AT_ONCE = 1000
 
 
-class RateField(DigitsField):
+class PercentField(DigitsField):
+    """A percentage that is taken off. The service refuses one below 0 or above 100."""
+
     def __init__(self, **options: Any) -> None:
         super().__init__(max_digits=20, decimal_places=10, **options)
 
@@ -51,19 +64,21 @@ class ChangedLineArguments(LineArguments):
     """A requested change of a line.
 
     `description`, `period_start` and `period_end` are printed only and do not change the amount. A negative `amount` is a
-    discount: it reduces the lines of its service, and if it exceeds them, all other lines. `retax` looks the line's tax rates
-    up again, as they are today for the original's tax date.
+    discount: it reduces the lines of its service, and if it exceeds them, all other lines. `discount_percent` is taken off the
+    line's rate, or off its amount if it has no rate. `retax` looks the line's tax rates up again, as they are today for the
+    original's tax date.
     """
 
     exclude = TrueFalseField(required=False, default=False)
-    rate_per_unit = RateField(required=False)
+    rate_per_unit = RateNumberField(required=False)
     units = UnitsNumberField(required=False)
     amount = MoneyField(required=False)
+    discount_percent = PercentField(required=False)
     retax = TrueFalseField(required=False, default=False)
     comments = serializers.CharField(max_length=LINE_COMMENTS_LENGTH, required=False)
     description = serializers.CharField(max_length=LINE_COMMENTS_LENGTH, required=False)
-    period_start = serializers.DateField(required=False)
-    period_end = serializers.DateField(required=False)
+    period_start = DayField(required=False)
+    period_end = DayField(required=False)
 
 
 class UsageCorrectionArguments(GivenSerializer):
@@ -77,15 +92,16 @@ class UsageCorrectionArguments(GivenSerializer):
     plan_instance_no = LongField(required=False)
     service_no = LongField(required=False)
     client_service_id = serializers.CharField(max_length=100, required=False)
-    period_start = serializers.DateField(required=False)
+    period_start = DayField(required=False)
     comments = serializers.CharField(max_length=LINE_COMMENTS_LENGTH, required=False)
 
 
 class RebillPreviewArguments(GivenSerializer):
     """A rebill to preview.
 
-    `unlisted_lines` says whether lines that are not sent are left out or carried unchanged. `retax` looks the tax rates of all
-    lines up again, as they are today for the original's tax date.
+    `unlisted_lines` says whether lines that are not sent are left out or carried unchanged. `credit_to` says where payments go
+    that the rebill does not take. `discount_percent` is taken off all lines, except those with one of their own. `retax` looks
+    the tax rates of all lines up again, as they are today for the original's tax date.
     """
 
     invoice_no = LongField(no_such=NO_INVOICE)
@@ -97,6 +113,8 @@ class RebillPreviewArguments(GivenSerializer):
     collect = TrueFalseField(required=False)
     keep_due_date = TrueFalseField(required=False)
     statement_address_seq = LongField(required=False)
+    credit_to = serializers.ChoiceField(choices=CreditTo.choices, required=False)
+    discount_percent = PercentField(required=False)
     retax = TrueFalseField(required=False, default=False)
 
 
@@ -105,6 +123,15 @@ class RebillArguments(RebillPreviewArguments):
     (90003)."""
 
     reason_code = LongField(max_digits=4)
+    fingerprint = serializers.CharField(max_length=LINE_COMMENTS_LENGTH, required=False)
+
+
+class UndoArguments(GivenSerializer):
+    """Why a rebill is undone: a reason of type rebill. `fingerprint` is of the preview that was seen. If the undo would differ
+    from it, nothing is written (90003)."""
+
+    reason_code = LongField(max_digits=4)
+    comments = serializers.CharField(max_length=COMMENTS_LENGTH, required=False, default="")
     fingerprint = serializers.CharField(max_length=LINE_COMMENTS_LENGTH, required=False)
 
 
@@ -134,6 +161,8 @@ def rebill_request(arguments: Mapping[str, Any], path: str = "") -> RebillReques
             for place, one in enumerate(arguments.get("usage_corrections", []))
         ),
         retax=arguments.get("retax", False),
+        credit_to=arguments.get("credit_to", ""),
+        discount_percent=arguments.get("discount_percent"),
     )
 
 
@@ -173,6 +202,7 @@ class MoneySerializer(serializers.Serializer):
     from_credit = PlannedAmountField()
     to_other_invoices = PlannedAmountField()
     left_as_credit = PlannedAmountField()
+    refunded = PlannedAmountField()
     due = PlannedAmountField()
     collect_now = PlannedAmountField()
     balance_before = PlannedAmountField()
@@ -281,3 +311,34 @@ class ChainSerializer(serializers.Serializer):
     acct_no = serializers.IntegerField(source="root.account_id")
     currency = serializers.CharField(source="root.currency")
     documents = StepSerializer(source="steps", many=True)
+
+
+class UndoPreviewSerializer(serializers.Serializer):
+    """What an undo would do. `reversed` are the documents that get a reversal each; `due` has the original, the rebill, then
+    other invoices of the account whose open amounts change. `context` has the currency and the client."""
+
+    rebill_no = serializers.IntegerField(source="rebill.pk")
+    invoice_no = serializers.IntegerField(source="original.pk")
+    acct_no = serializers.IntegerField(source="rebill.account_id")
+    currency = serializers.CharField(source="rebill.currency")
+    reversed = UndoneDocumentSerializer(many=True)
+    due = OpenAfterSerializer(many=True)
+    balance_before = PlannedAmountField()
+    balance_after = PlannedAmountField()
+    waits_for_approval = serializers.SerializerMethodField()
+    fingerprint = serializers.CharField()
+
+    def get_waits_for_approval(self, plan: UndoPlan) -> bool:
+        return undo_needs_approval(self.context["client"], plan)
+
+
+class UndoneSerializer(serializers.Serializer):
+    """An undone rebill. `invoice_no` is the original, which counts as before the rebill; `reversals` are the documents that
+    offset the rebill and its memo."""
+
+    rebill_no = serializers.IntegerField(source="rebill.pk")
+    invoice_no = serializers.IntegerField(source="rebill.corrects_id")
+    acct_no = serializers.IntegerField(source="rebill.account_id")
+    currency = serializers.CharField(source="rebill.currency")
+    status = serializers.CharField(source="rebill.status")
+    reversals = UndoneDocumentSerializer(many=True)

@@ -17,6 +17,7 @@ from accounts.rights import REBILL, Right
 from billing_site.common.compiled_reads import read_ahead
 from invoices.api.downloads import PdfRenderer, download_of
 from invoices.api.serializers.documents import DocumentSerializer
+from invoices.api.serializers.money import why_of
 from invoices.api.viewsets.documents import DocumentResource
 from invoices.aria.document_methods import finish_document
 from invoices.aria.documents import document_row, settled_readings
@@ -32,6 +33,9 @@ from rebills.api.serializers import (
     RebillOutcomesSerializer,
     RebillPreviewArguments,
     RebillPreviewSerializer,
+    UndoArguments,
+    UndoneSerializer,
+    UndoPreviewSerializer,
     rebill_request,
     rebilled_row,
 )
@@ -48,6 +52,7 @@ from rebills.plan import RebillPlan
 from rebills.services.previewing import preview_rebills
 from rebills.services.rebilling import REFUSED, rebill_invoice, rebill_invoices
 from rebills.services.requests import RebillRequest, RefusedRebill
+from rebills.services.undoing import preview_undo, undo_rebill, undone_rebill
 
 
 class RebillViewSet(DocumentResource):
@@ -55,14 +60,18 @@ class RebillViewSet(DocumentResource):
 
     queryset = Rebill.objects.all()
     queries = {"chain": ChainArguments}
-    rights: Mapping[str, Right] = {**DocumentResource.rights, "create": REBILL, "bulk": REBILL}
+    rights: Mapping[str, Right] = {**DocumentResource.rights, "create": REBILL, "bulk": REBILL, "undo": REBILL}
     operations: Mapping[str, Operation] = {
         **DocumentResource.operations,
         "create": Operation(RebillArguments, DocumentSerializer, HTTP_201_CREATED),
         "bulk": Operation(ManyRebillArguments, RebillOutcomesSerializer),
         "preview": Operation(RebillPreviewArguments, RebillPreviewSerializer),
         "chain": Operation(None, ChainSerializer),
+        "preview_undo": Operation(None, UndoPreviewSerializer),
+        "undo": Operation(UndoArguments, UndoneSerializer),
     }
+    reading_actions = ("preview", "preview_undo")
+    void = None  # type: ignore[assignment]  # A rebill is never voided by itself: it is undone, together with its memo.
     resumed_actions = ("bulk",)
     downloads: Mapping[str, type[BaseRenderer]] = {**DocumentResource.downloads, "explanation": PdfRenderer}
 
@@ -100,6 +109,36 @@ class RebillViewSet(DocumentResource):
         """Return the chain of corrections that a document belongs to, from its first invoice on."""
         chain = read_chain(client=self.client, invoice_no=self.query_arguments()["invoice_no"])
         return Response(ChainSerializer(chain).data)
+
+    @action(detail=True, methods=["post"])
+    def preview_undo(self, request: Request, pk: str) -> Response:
+        """Preview the undo of a rebill: the documents that are reversed, what is due afterwards, and the balance. Nothing is
+        written."""
+        self.arguments()
+        plan = preview_undo(client=self.client, rebill_no=self.get_object().pk, today=today(self.client))
+        context = {"currency": plan.rebill.currency, "client": self.client}
+        return Response(UndoPreviewSerializer(plan, context=context).data)
+
+    @action(detail=True, methods=["post"])
+    def undo(self, request: Request, pk: str) -> Response:
+        """Undo an issued rebill. Its original is open, collectable and rebillable as before the rebill."""
+        arguments = self.arguments()
+        rebill_no = self.get_object().pk
+        undo_rebill(
+            client=self.client,
+            rebill_no=rebill_no,
+            caller=self.caller,
+            today=today(self.client),
+            why=why_of(arguments),
+            seen=arguments.get("fingerprint", ""),
+        )
+        return self.answer(rebill_no)
+
+    def stored_answer(self, number: int) -> Response:
+        """Render an undo by its documents, and anything else as other documents are."""
+        if self.action == "undo":
+            return Response(UndoneSerializer(undone_rebill(number)).data)
+        return super().stored_answer(number)
 
     @method_call(
         GenRbMArguments,

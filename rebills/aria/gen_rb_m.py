@@ -1,6 +1,6 @@
 """Arguments and answer of gen_rb_m."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rest_framework import serializers
@@ -9,20 +9,20 @@ from accounts.api.fields import NO_INVOICE, NO_REASON, ReceiptIdField
 from accounts.api.serializers import AccountArguments
 from accounts.staff import name_of, name_readings
 from billing_site.common.compiled_reads import read_ahead
-from billing_site.common.fields import FlagField, LongField, TrueFalseField, UnitsNumberField, rows_of
+from billing_site.common.fields import FlagField, LongField, RateNumberField, TrueFalseField, UnitsNumberField, rows_of
 from billing_site.common.limits import DOCUMENT_COMMENTS_LENGTH, LINE_COMMENTS_LENGTH, LINES_AT_ONCE
 from invoices.api.serializers.money import MoneyField
 from invoices.aria.documents import aria_document, aria_readings, settled_fields
 from invoices.calculation import rounded
 from invoices.document import Document
 from invoices.models import Invoice
-from rebills.api.serializers import LineArguments, RateField
+from rebills.api.serializers import LineArguments
 from rebills.plan import RebillPlan
 from rebills.services.requests import RebillRequest, RequestedLine
 
 
 class RbLineItem(LineArguments):
-    rb_rate_per_unit = RateField(required=False)
+    rb_rate_per_unit = RateNumberField(required=False)
     rb_units = UnitsNumberField(required=False)
     rb_amount = MoneyField(required=False)
     rb_line_comments = serializers.CharField(max_length=LINE_COMMENTS_LENGTH, required=False)
@@ -108,12 +108,17 @@ GEN_RB_M_OUTPUTS = (
     "amount",
     "reason_code",
     "is_pending_ind",
-    "excluded_lines",
-    "recounted_lines",
+    "excluded_line_nos",
+    "recounted_line_nos",
     "third_party_errors",
     "invoice_items",
     "tax_details",
 )
+
+
+def _numbers(line_nos: Iterable[int | None]) -> str | None:
+    """Return the numbers as one text, "2,3". Aria's clients read lists of rows, not of numbers."""
+    return ",".join(map(str, line_nos)) or None
 
 
 def gen_rb_m_preview(plan: RebillPlan) -> dict[str, Any]:
@@ -121,8 +126,8 @@ def gen_rb_m_preview(plan: RebillPlan) -> dict[str, Any]:
     return {
         "amount": float(plan.rebill.total),
         "reason_code": plan.facts.reason_code,
-        "excluded_lines": [row.line_no for row in plan.excluded],
-        "recounted_lines": plan.recounted_lines,
+        "excluded_line_nos": _numbers(row.line_no for row in plan.excluded),
+        "recounted_line_nos": _numbers(plan.recounted_lines),
         **aria_document(plan.content),
     }
 
@@ -143,7 +148,7 @@ def _answer(rebill: Invoice, content: Document, excluded: Sequence[int], recount
         "amount": float(rounded(rebill.total_amount, rebill.billing_currency)),
         "reason_code": rebill.reason_code,
         "is_pending_ind": int(not rebill.number),
-        "excluded_lines": list(excluded),
-        "recounted_lines": list(recounted),
+        "excluded_line_nos": _numbers(excluded),
+        "recounted_line_nos": _numbers(recounted),
         **aria_document(content),
     }

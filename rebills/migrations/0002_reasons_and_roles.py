@@ -43,16 +43,18 @@ def make_roles(apps, schema_editor):
 
 class Migration(migrations.Migration):
     replaces = [
-        ("rebills", "0002_roles"),
-        ("rebills", "0003_rights_of_roles"),
-        ("rebills", "0004_billers_add_contacts"),
-        ("rebills", "0005_acts_of_roles"),
+        ("rebills", "0003_rights_to_runs"),
+        ("rebills", "0004_rights_of_files"),
+        ("rebills", "0006_rights_to_campaigns"),
+        ("rebills", "0007_rights_to_webhooks"),
+        ("rebills", "0009_correctors"),
+        ("rebills", "0010_rights_to_new_models"),
     ]
 
     dependencies = [
-        ("rebills", "0001_first_release"),
-        ("accounts", "0001_first_release"),
-        ("invoices", "0001_first_release"),
+        ("rebills", "0001_tables"),
+        ("accounts", "0001_tables"),
+        ("invoices", "0001_tables"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
     ]

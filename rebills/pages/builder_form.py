@@ -1,28 +1,31 @@
 """The lines of the builder: each original line beside what is submitted for it, and the resulting rebill."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Client, Contact
-from accounts.rates import shown_rate, shown_units
+from accounts.rates import shown_rate
 from billing_site.common.limits import LINE_COMMENTS_LENGTH, PO_NUM_LENGTH
+from billing_site.common.numbers import short_number, typed_number
 from billing_site.errors import BillingError
-from invoices.document import LINE_FIELDS, Line
-from invoices.kinds import LineType, ReasonType
+from invoices.document import LINE_FIELDS, Document, Line, columns_of
+from invoices.kinds import LineType, ReasonType, TaxedAt
 from invoices.line_explanations import line_explanation
-from invoices.models import Invoice, InvoiceLine, ReasonCode
+from invoices.models import Invoice, InvoiceLine, ReasonCode, TaxRate
+from invoices.services.documents.document_storage import stored_contents
 from invoices.services.documents.reasons import reasons_of
 from rebills.pages.submitted import (
     ADDRESSES,
     CHARGE_FIELDS,
     CREDIT_FIELDS,
+    DISCOUNTED_FIELDS,
     FOR_ALL,
     PRINTED,
     Refusals,
@@ -32,8 +35,10 @@ from rebills.pages.submitted import (
     as_sent,
     read,
     refusal_at,
+    untouched,
 )
 from rebills.plan import RebillPlan
+from rebills.plan.discounts import calculated_lines, is_calculated
 from rebills.plan.lines import AMOUNT_GIVEN
 from rebills.services.metered import metered_charges
 from rebills.services.previewing import preview_rebills
@@ -53,6 +58,7 @@ LABELS = {
     "description": _("Text"),
     "period_start": _("First day"),
     "period_end": _("Last day"),
+    "discount_percent": _("Discount in percent"),
     "comments": _("Comment on the line"),
 }
 CHOSEN_FROM = {
@@ -64,6 +70,11 @@ CHOSEN_FROM = {
 }
 LENGTHS = {"comments": str(LINE_COMMENTS_LENGTH), "po_num": str(PO_NUM_LENGTH), "description": "200"}
 DAYS = ("period_start", "period_end")
+DETAILS = ("discount_percent", *ADDRESSES, *PRINTED, "comments")
+"""The fields of a line that are folded away, unless one of them is changed or refused."""
+
+LINES_IN_FULL = 50
+"""Of more lines, the page has the details of a line only once they are opened, so that it stays small."""
 
 
 class Calculated(NamedTuple):
@@ -131,7 +142,11 @@ class Result(NamedTuple):
 
 
 class BuilderLine(NamedTuple):
-    """A line of the original with its editable copy, or an added line (`line` is None)."""
+    """A line of the original with its editable copy, or an added line (`line` is None).
+
+    Of many lines, a page has only the part that is usually changed. `is_whole`: all fields are there; `is_opened`: because the
+    reader has asked for them.
+    """
 
     submitted: SubmittedLine
     line: InvoiceLine | None
@@ -142,9 +157,12 @@ class BuilderLine(NamedTuple):
     po_num: Field
     addresses: tuple[Field, ...]
     printed: tuple[Field, ...]
+    discount: Field | None
     comments: Field
     result: Result
     is_open: bool
+    is_whole: bool = True
+    is_opened: bool = False
 
     @property
     def number(self) -> str:
@@ -157,14 +175,28 @@ class BuilderForm:
 
     def __init__(self, client: Client, invoice: Invoice, today: date) -> None:
         self.client, self.invoice, self.today = client, invoice, today
-        self.lines = list(invoice.lines.all())
+        self.content = self._read_content()
+        self.lines = [InvoiceLine(invoice=invoice, **columns_of(line)) for line in self.content.lines]
         self.contacts = list(Contact.objects.filter(account=invoice.account_id))
         self.charging = {line.line_no: line for line in self.lines if line.line_type != LineType.TAX}
         self.taxes = [line for line in self.lines if line.line_type == LineType.TAX]
 
+    def _read_content(self) -> Document:
+        """Return the document whose lines are changed."""
+        return stored_contents([self.invoice.pk])[self.invoice.pk]
+
     @property
     def last_line_no(self) -> int:
         return max((line.line_no for line in self.lines), default=0)
+
+    @cached_property
+    def content_lines(self) -> dict[int, Line]:
+        return {line.line_no: line for line in self.content.lines}
+
+    @cached_property
+    def calculated(self) -> frozenset[int]:
+        """The lines that are calculated from other lines, which no discount is taken off."""
+        return calculated_lines(self.content)
 
     @cached_property
     def original_values(self) -> dict[int, dict[str, str]]:
@@ -175,8 +207,8 @@ class BuilderForm:
     def _original_values(self, line: InvoiceLine, contact_nos: Mapping[int, int]) -> dict[str, str]:
         values = {
             "service_no": line.service_id,
-            "units": None if line.units is None else shown_units(line.units),
-            "rate_per_unit": None if line.rate_per_unit is None else shown_rate(line.rate_per_unit, self.invoice.currency),
+            "units": None if line.units is None else short_number(line.units),
+            "rate_per_unit": None if line.rate_per_unit is None else self._typed(line.rate_per_unit),
             "po_num": line.po_num,
             "bill_from_location_no": line.bill_from_location_id,
             "ship_from_location_no": line.ship_from_location_id,
@@ -186,8 +218,18 @@ class BuilderForm:
             "period_start": line.period_start,
             "period_end": line.period_end,
         }
-        names = CREDIT_FIELDS if _is_reduction(line) else CHARGE_FIELDS
+        names = self._names_of(line)
         return {name: "" if values.get(name) is None else as_sent(str(values[name])) for name in names}
+
+    def _typed(self, number: Decimal) -> str:
+        """Return a rate or an amount as the form shows it."""
+        return typed_number(shown_rate(number, self.invoice.currency))
+
+    def _names_of(self, line: InvoiceLine) -> Sequence[str]:
+        """Return the fields that a line has."""
+        if _is_reduction(line):
+            return CREDIT_FIELDS
+        return CHARGE_FIELDS if is_calculated(self.content_lines[line.line_no], self.calculated) else DISCOUNTED_FIELDS
 
     @cached_property
     def usage(self) -> list[SubmittedUsage]:
@@ -196,11 +238,11 @@ class BuilderForm:
             SubmittedUsage(
                 number,
                 f"{metered.name}, {metered.plan_name}" if metered.plan_name else metered.name,
-                shown_units(metered.units),
-                shown_units(metered.units),
+                short_number(metered.units),
+                short_number(metered.units),
                 metered.names,
             )
-            for number, metered in enumerate(metered_charges(self.invoice.pk), 1)
+            for number, metered in enumerate(metered_charges(self.content), 1)
         ]
 
     def usage_fields(self, calculated: Calculated) -> list[Field]:
@@ -230,12 +272,36 @@ class BuilderForm:
             return Calculated(submitted, request, None, refusal_at(outcome.error, submitted), outcome.error)
         return Calculated(submitted, request, outcome.plan)
 
+    def first_shown(self) -> SubmittedForm:
+        """Return what the form shows before anything is entered."""
+        return untouched(self.original_values, self.last_line_no, self.usage)
+
+    def fingerprint_of(self, plan: RebillPlan) -> str:
+        """Return the fingerprint that binds the act to the preview."""
+        return plan.fingerprint
+
+    def moved(self, plan: RebillPlan, seen: str) -> list[str]:
+        """Name what differs from the preview that was seen."""
+        return plan.moved(seen)
+
     def results(self, calculated: Calculated) -> list[Result]:
         return [self._result(line, calculated, planned) for line, planned in self._planned(calculated)]
 
-    def builder_lines(self, calculated: Calculated) -> list[BuilderLine]:
+    def builder_lines(self, calculated: Calculated, opened: Collection[int] = ()) -> list[BuilderLine]:
+        """Return all lines. Of more than LINES_IN_FULL, those are whole that are `opened`, added, or changed in their
+        details."""
         results = {result.line_no: result for result in self.results(calculated)}
-        return [self._builder_line(line, calculated.refusals, results[line.line_no]) for line in calculated.submitted.lines]
+        lines = calculated.submitted.lines
+        return [
+            self._builder_line(line, calculated.refusals, results[line.line_no], opened, is_short=len(lines) > LINES_IN_FULL)
+            for line in lines
+        ]
+
+    def whole_line(self, line_no: int) -> BuilderLine | None:
+        """Return a line as on the original with all its fields, or None if there is none."""
+        form = untouched(self.original_values, self.last_line_no, ())
+        line = next((one for one in form.lines if one.line_no == line_no), None)
+        return None if line is None else self._builder_line(line, {}, self._result(line, Calculated(form), None))
 
     def _planned(self, calculated: Calculated) -> Iterator[tuple[SubmittedLine, Line | None]]:
         """Yield each submitted line with the resulting line of the rebill."""
@@ -268,27 +334,43 @@ class BuilderForm:
                 for name in submitted.values
                 if (why := calculated.refusals.get(submitted.field(name)))
             ),
-            "" if planned is None else shown_rate(planned.amount, self.invoice.currency),
+            "" if planned is None else self._typed(planned.amount),
             planned is not None and calculated.plan is not None and planned.line_no in calculated.plan.recounted_lines,
         )
 
-    def _builder_line(self, submitted: SubmittedLine, refusals: Refusals, result: Result) -> BuilderLine:
+    def _builder_line(
+        self,
+        submitted: SubmittedLine,
+        refusals: Refusals,
+        result: Result,
+        opened: Collection[int] = (),
+        *,
+        is_short: bool = False,
+    ) -> BuilderLine:
         line = self.charging.get(submitted.line_no)
         fields = {name: self._field(submitted, name, line, refusals, result) for name in submitted.values}
-        opened = (*ADDRESSES, *PRINTED, "comments")
+        is_opened = submitted.line_no in opened
+        is_open = any(fields[name].is_changed or fields[name].is_refused for name in DETAILS if name in fields)
+        is_whole = not is_short or line is None or is_opened or is_open
+        service = fields.get("service_no")
+        if service is not None and not is_whole:
+            service = service._replace(options=self.only_option("services", service.value))
         return BuilderLine(
             submitted,
             line,
             line.description if line is not None else "",
             tuple(line_explanation(line)) if line is not None else (),
-            fields.get("service_no"),
+            service,
             tuple(fields[name] for name in ("units", "rate_per_unit", "amount") if name in fields),
             fields["po_num"],
             tuple(fields[name] for name in ADDRESSES if name in fields and self._can_choose(name)),
             tuple(fields[name] for name in PRINTED if name in fields),
+            fields.get("discount_percent"),
             fields["comments"],
             result,
-            any(fields[name].is_changed or fields[name].is_refused for name in opened if name in fields),
+            is_open or is_opened,
+            is_whole,
+            is_opened,
         )
 
     def _field(
@@ -341,6 +423,11 @@ class BuilderForm:
             self._options[kind, chosen] = format_html_join("", '<option value="{}"{}>{}</option>', rows)
         return self._options[kind, chosen]
 
+    def only_option(self, kind: str, chosen: str) -> SafeString:
+        """Return the chosen option of a select alone."""
+        name = dict(self.choices[kind]).get(chosen, "–")
+        return format_html('<option value="{}" selected>{}</option>', chosen, name)
+
     def for_all(self) -> list[Field]:
         """Return the fields whose value can be set for all lines at once."""
         return [
@@ -365,6 +452,12 @@ class BuilderForm:
         return name not in CHOSEN_FROM or bool(self.choices[CHOSEN_FROM[name]])
 
     @cached_property
+    def taxed_at(self) -> list[str]:
+        """Which addresses of a line decide its tax, in words: ship to, unless the client's tax rates use others."""
+        used = set(TaxRate.objects.filter(client=self.client).order_by().values_list("taxed_at", flat=True))
+        return [str(one.label) for one in TaxedAt if one in (used or {TaxedAt.SHIP_TO})]
+
+    @cached_property
     def reasons(self) -> list[ReasonCode]:
         return reasons_of(self.client, ReasonType.REBILL)
 
@@ -376,6 +469,6 @@ def contact_text(contact: Contact) -> str:
 
 
 def _is_reduction(line: InvoiceLine) -> bool:
-    """Whether a stored line is a coupon or credit, or gives days back, and so has an amount only."""
+    """Whether a stored line is a coupon or credit, or gives money back at its own tax, and so has an amount only."""
     shape = Line(**{name: getattr(line, name) for name in LINE_FIELDS})
-    return shape.is_reduction or shape.gives_days_back
+    return shape.is_reduction or shape.has_own_tax

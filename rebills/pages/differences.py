@@ -7,6 +7,7 @@ from accounts.staff import names_of
 from invoices.models import Invoice
 from invoices.services.documents.chains import read_chain
 from invoices.services.documents.document_storage import stored_contents
+from invoices.services.documents.states import mark_states
 from rebills.plan.differences import compared, traced_lines
 from rebills.services.explaining import totals
 from rebills.services.facts import read_names
@@ -19,6 +20,7 @@ class DifferencePage(StaffPage):
     def get(self, request: HttpRequest, number: int, other: int) -> HttpResponse:
         self.found(Invoice.objects.select_related("client"), number)
         chain = read_chain(client=self.client, invoice_no=number)
+        mark_states([step.document for step in chain.steps], self.today)
         steps = {step.document.pk: step for step in chain.steps}
         if other not in steps:
             raise Http404

@@ -9,10 +9,13 @@ from accounts.pages.base import StaffPage
 from accounts.staff import names_of
 from billing_site.errors import BillingError
 from invoices.api.downloads import download_of
-from invoices.kinds import InvoiceStatus
+from invoices.kinds import InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
-from invoices.services.documents.approval_rules import check_four_eyes, people_who_generated
+from invoices.services.documents.approval_rules import check_four_eyes
 from invoices.services.documents.chains import Chain, read_chain
+from invoices.services.documents.rights import REBILL_PERMISSION
+from invoices.services.documents.states import mark_states
+from invoices.services.documents.versions import makers_of
 from invoices.services.printing.files import appendix_of_document
 from rebills.models import Rebill
 
@@ -22,6 +25,7 @@ class RebillPage(StaffPage):
         rows = Rebill.objects.select_related("client", "account", "corrects", "memo", "statement_contact")
         rebill = self.found(rows, number)
         chain = read_chain(client=self.client, invoice_no=rebill.pk)
+        mark_states([rebill, *(step.document for step in chain.steps)], self.today)
         return self.page(
             "rebills/rebill.html",
             {
@@ -33,6 +37,12 @@ class RebillPage(StaffPage):
                 "statements": list(rebill.statements.select_related("contact").order_by("pk")),
                 "reason": next((step.reason for step in chain.steps if step.document.pk == rebill.pk), ""),
                 "chain": chain,
+                "reversals": [
+                    step.document
+                    for step in chain.steps
+                    if step.document.corrects_id in (rebill.pk, rebill.memo_id) and step.document.kind == InvoiceKind.REVERSAL
+                ],
+                "may_rebill": self.may(REBILL_PERMISSION),
                 "people": names_of(_who(chain)),
                 "needs_another_person": rebill.status == InvoiceStatus.PENDING and _needs_another_person(rebill, self.caller),
             },
@@ -58,7 +68,7 @@ def _who(chain: Chain) -> set[str]:
 def _needs_another_person(rebill: Invoice, caller: Caller) -> bool:
     """Whether four eyes require another approver than the reader."""
     try:
-        check_four_eyes(rebill.client, rebill, people_who_generated([rebill]), caller)
+        check_four_eyes(rebill.client, rebill, makers_of([rebill])[rebill.pk], caller)
     except BillingError:
         return True
     return False

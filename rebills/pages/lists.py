@@ -14,30 +14,37 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from accounts.models import Client
-from accounts.pages.base import StaffPage
 from accounts.pages.forms import DayInput, PageForm
+from accounts.pages.lists import LIST_PARAMETERS, Column, ListPage
 from accounts.staff import names_of
 from accounts.validators import validate_billing_day
-from billing_site.common.csv_lists import ROWS_AT_ONCE, csv_response
-from billing_site.common.keyset_pages import PAGE_SIZE, Order, in_chunks, page_of
+from billing_site.common.keyset_pages import PAGE_SIZE, page_of
 from invoices.api.serializers.money import amount_text
-from invoices.kinds import InvoiceStatus, ReasonType
+from invoices.kinds import DocumentState, ReasonType
 from invoices.services.documents.reasons import reasons_of
+from invoices.services.documents.states import in_states, mark_states
 from rebills.models import Rebill
 
-STATUSES = {
-    "held": (InvoiceStatus.PENDING, _("Pending")),
-    "issued": (InvoiceStatus.APPROVED, _("Issued")),
-    "discarded": (InvoiceStatus.DISCARDED, _("Discarded")),
-}
-NEWEST_FIRST = Order(descending=True)
+STATES = [state for state in DocumentState if state is not DocumentState.CREDITED]
+"""The states that a rebill can have. An undone one is voided."""
+COLUMNS = (
+    Column("original", _("Original"), members=("original",), css="nowrap"),
+    Column("memo", _("Memo"), members=("credit_memo",), css="nowrap"),
+    Column("rebill", _("Rebill"), members=("document_number", "rebill_no"), css="nowrap"),
+    Column("state", _("Status"), members=("state",)),
+    Column("account", _("Account"), members=("client_acct_id", "acct_no"), css="nowrap"),
+    Column("reason", _("Reason"), members=("reason",)),
+    Column("made", _("Made"), "pk", ("made_at", "made_by")),
+    Column("total_amount", _("Rebill total"), "total_amount", ("rebill_amount", "currency"), "num"),
+    Column("difference", _("Difference"), members=("difference",), css="num"),
+    Column("original_total", _("Original total"), members=("original_amount",), css="num", is_usual=False),
+    Column("comments", _("Comments"), members=("comments",), is_usual=False),
+)
 
 
 class RebillFilters(PageForm):
-    status = forms.ChoiceField(
-        label=_("Status"),
-        required=False,
-        choices=[("", _("All")), *((name, text) for name, (_value, text) in STATUSES.items())],
+    state = forms.ChoiceField(
+        label=_("Status"), required=False, choices=[("", _("All")), *((state.value, state.label) for state in STATES)]
     )
     reason = forms.IntegerField(label=_("Reason"), required=False, min_value=1, max_value=9999, widget=forms.Select)
     account = forms.CharField(label=_("Account"), required=False, max_length=50, widget=forms.TextInput)
@@ -50,14 +57,12 @@ class RebillFilters(PageForm):
         self.fields["reason"].widget.choices = choices
 
 
-def chosen(rows: QuerySet[Any], filters: RebillFilters, client: Client) -> QuerySet[Any]:
-    """Return the rebills that match all filters. Dates are days of the client. An invalid filter shows its error and has no
-    effect."""
+def chosen(rows: QuerySet[Any], filters: RebillFilters, client: Client, today: date) -> QuerySet[Any]:
+    """Return the rebills that match all filters, states as of `today`. Dates are days of the client. An invalid filter shows
+    its error and has no effect."""
     filters.is_valid()
     values = {name: value for name, value in filters.cleaned_data.items() if value not in (None, "")}
     conditions: dict[str, Any] = {}
-    if "status" in values:
-        conditions["status"] = STATUSES[values["status"]][0]
     if "reason" in values:
         conditions["reason_code"] = values["reason"]
     if "account" in values:
@@ -66,7 +71,8 @@ def chosen(rows: QuerySet[Any], filters: RebillFilters, client: Client) -> Query
         conditions["generated_at__gte"] = begin_of(values["made_from"], client)
     if "made_to" in values:
         conditions["generated_at__lt"] = begin_of(values["made_to"] + A_DAY, client)
-    return rows.filter(**conditions)
+    rows = rows.filter(**conditions)
+    return in_states(rows, [DocumentState(values["state"])], today) if "state" in values else rows
 
 
 A_DAY = timedelta(days=1)
@@ -95,6 +101,7 @@ class RebillCsv(serializers.Serializer):
     rebill_no = serializers.IntegerField(source="rebill.pk")
     document_number = serializers.CharField(source="rebill.document_number")
     status = serializers.CharField(source="rebill.status")
+    state = serializers.CharField(source="rebill.state")
     acct_no = serializers.IntegerField(source="rebill.account_id")
     client_acct_id = serializers.CharField(source="rebill.account.client_acct_id")
     original = serializers.CharField(source="rebill.corrects.document_number")
@@ -121,21 +128,29 @@ class RebillCsv(serializers.Serializer):
         return amount_text(row.difference, row.rebill.currency)
 
 
-class RebillList(StaffPage):
-    parameters = tuple(RebillFilters.base_fields)
+class RebillList(ListPage):
+    address = "rebills"
+    columns = COLUMNS
+    is_newest_first = True
+    parameters = (*LIST_PARAMETERS, *RebillFilters.base_fields)
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        self.reasons = {reason.code: reason.name for reason in reasons_of(self.client, ReasonType.REBILL)}
+        self.reasons = {reason.code: reason.shown_name for reason in reasons_of(self.client, ReasonType.REBILL)}
         filters = RebillFilters(request.GET, self.reasons)
         rows = chosen(
-            Rebill.objects.filter(client=self.client).select_related("account", "corrects", "memo"), filters, self.client
+            Rebill.objects.filter(client=self.client).select_related("account", "corrects", "memo"),
+            filters,
+            self.client,
+            self.today,
         )
-        if request.GET.get("format") == "csv":
-            chunks = in_chunks(rows, NEWEST_FIRST, ROWS_AT_ONCE)
-            return csv_response("rebills", RebillCsv(), chunks, lambda some: RebillCsv(self._rows(some), many=True).data)
-        pages = page_of(rows, NEWEST_FIRST, request.GET.get("cursor"), PAGE_SIZE)
-        return self.page("rebills/list.html", {"filters": filters, "rows": self._rows(pages.rows), "pages": pages})
+        asks_for_csv = request.GET.get("format") == "csv"
+        if asks_for_csv and filters.is_valid():
+            return self.file("rebills", RebillCsv(), rows, lambda some: RebillCsv(self._rows(some), many=True).data)
+        pages = page_of(rows, self.order, request.GET.get("cursor"), PAGE_SIZE)
+        shown = {"filters": filters, "rows": self._rows(pages.rows), "pages": pages, **self.list_context()}
+        return self.page("rebills/list.html", shown, status=400 if asks_for_csv else 200)
 
     def _rows(self, rebills: Sequence[Any]) -> list[RebillRow]:
+        mark_states(rebills, self.today)
         people = names_of(rebill.generated_by for rebill in rebills)
         return [RebillRow(one, self.reasons.get(one.reason_code or 0, ""), people[one.generated_by]) for one in rebills]

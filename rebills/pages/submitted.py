@@ -1,25 +1,42 @@
-"""What the builder's form submits: kept as it is, and read by the serializer of the REST resource."""
+"""What the builder's form submits: kept as it is typed, and read by the serializer of the REST resource."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, NamedTuple
 
+from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
+from billing_site.common.numbers import plain_number
 from billing_site.errors import BillingError, shown_detail
 from rebills.api.serializers import RebillArguments, RebillPreviewArguments, rebill_request
 from rebills.services.requests import RebillRequest
 
 FIGURES = ("units", "rate_per_unit", "amount")
+NUMBERS = (*FIGURES, "discount_percent")
+"""Fields that are typed and shown as numbers of the reader's language."""
+
 ADDRESSES = ("bill_from_location_no", "ship_from_location_no", "bill_to_address_seq", "ship_to_address_seq")
 PRINTED = ("description", "period_start", "period_end")
 CHARGE_FIELDS = ("service_no", *FIGURES, "po_num", *ADDRESSES, *PRINTED, "comments")
+DISCOUNTED_FIELDS = (*CHARGE_FIELDS, "discount_percent")
+"""Lines of the original whose rate or amount is not calculated from other lines."""
+
 CREDIT_FIELDS = ("amount", "po_num", "comments")
 """Lines that reduce others have an amount only. Their addresses are those of the lines that they reduce."""
 
 FOR_ALL = ("po_num", *ADDRESSES)
-TOP_FIELDS = ("reason_code", "comments", "collect", "keep_due_date", "statement_address_seq", "retax")
+TOP_FIELDS = (
+    "reason_code",
+    "comments",
+    "collect",
+    "keep_due_date",
+    "statement_address_seq",
+    "credit_to",
+    "discount_percent",
+    "retax",
+)
 MOST_ADDED = 200
 
 Refusals = Mapping[str, str]
@@ -52,10 +69,16 @@ class SubmittedLine(NamedTuple):
 
     @property
     def as_request(self) -> dict[str, Any]:
-        """The line as the resource reads it."""
+        """The line as the resource reads it, without what is typed as a number and is none."""
         if not self.is_included:
             return {"line_no": self.line_no, "exclude": True}
-        return {"line_no": self.line_no, **{name: self.values[name] for name in self.changed}}
+        return {"line_no": self.line_no, **_readable({name: self.values[name] for name in self.changed})}
+
+    @property
+    def wrong_numbers(self) -> Refusals:
+        """Why fields of an included line cannot be read as numbers."""
+        typed = {name: self.values[name] for name in self.changed if name in NUMBERS} if self.is_included else {}
+        return {self.field(name): why for name, text in typed.items() if (why := _number(text).wrong)}
 
     def as_on_original(self) -> "SubmittedLine":
         return self._replace(values=self.original_values, is_included=True)
@@ -104,9 +127,18 @@ class SubmittedForm(NamedTuple):
         """The lines to send: changed or excluded ones, and added ones with any content. All others are carried."""
         return [line for line in self.lines if line.changed or not line.is_included]
 
+    @property
+    def wrong_numbers(self) -> Refusals:
+        """Why fields cannot be read as numbers."""
+        others = {one.field: one.value for one in self.changed_usage} | {"discount_percent": self.top["discount_percent"]}
+        found = {field: why for field, text in others.items() if (why := _number(text).wrong)}
+        for line in self.lines:
+            found |= line.wrong_numbers
+        return found
+
     def with_line(self) -> "SubmittedForm":
         number = max([self.last_line_no, *(line.line_no for line in self.lines)]) + 1
-        return self._replace(lines=(*self.lines, _added(number, {})))
+        return self._replace(lines=(*self.lines, added_line(number, {})))
 
     def without_changes(self, line_no: int) -> "SubmittedForm":
         """Return the form with one line reset to the original. An added line is removed."""
@@ -148,7 +180,7 @@ def read_form(
         lines.append(line._replace(values={name: as_sent(sent.get(line.field(name), values[name])) for name in values}))
     for text in sent.getlist("added")[:MOST_ADDED]:
         if text.isdecimal() and len(text) < 9 and int(text) > last_line_no:
-            lines.append(_added(int(text), sent))
+            lines.append(added_line(int(text), sent))
     submitted_usage = tuple(one._replace(value=sent.get(one.field, one.value).strip()) for one in usage)
     return SubmittedForm(tuple(lines), {name: sent.get(name, "").strip() for name in TOP_FIELDS}, last_line_no, submitted_usage)
 
@@ -167,13 +199,14 @@ def read(
         "invoice_no": invoice_no,
         "unlisted_lines": "carry",
         "lines": [line.as_request for line in lines],
-        "usage_corrections": [{**one.names, "units": one.value} for one in submitted.changed_usage],
+        "usage_corrections": [{**one.names, "units": _number(one.value).plain} for one in submitted.changed_usage],
         "fingerprint": fingerprint,
-        **submitted.top,
+        **_readable(submitted.top),
     }
     serializer = (RebillArguments if is_final else RebillPreviewArguments)(data=body)
-    if not serializer.is_valid():
-        return None, dict(_unread(serializer.errors, lines, submitted.changed_usage))
+    wrong = submitted.wrong_numbers
+    if not serializer.is_valid() or wrong:
+        return None, {**dict(_unread(serializer.errors, lines, submitted.changed_usage)), **wrong}
     request = rebill_request(serializer.validated_data)
     pairs = zip(request.lines, lines, strict=True)
     # The resource treats an empty text as not sent. Here, an emptied PO number is removed.
@@ -219,14 +252,34 @@ def _clears_po(line: SubmittedLine) -> bool:
     return "po_num" in line.changed and not line.values["po_num"]
 
 
-def _added(number: int, sent: Mapping[str, str]) -> SubmittedLine:
+def added_line(number: int, sent: Mapping[str, str]) -> SubmittedLine:
+    """Return a line that is added, with what was sent for it."""
     blank = dict.fromkeys(CHARGE_FIELDS, "")
     line = SubmittedLine(number, blank, blank, is_added=True)
     return line._replace(values={name: sent.get(line.field(name), "").strip() for name in blank})
 
 
-def _same_number(one: str, other: str) -> bool:
+class _Number(NamedTuple):
+    """A typed number as programs write it, or why it cannot be read."""
+
+    plain: str
+    wrong: str = ""
+
+
+def _number(text: str) -> _Number:
     try:
-        return Decimal(one) == Decimal(other)
-    except InvalidOperation:
-        return False
+        return _Number(plain_number(text))
+    except ValidationError as error:
+        return _Number("", error.messages[0])
+
+
+def _readable(values: Mapping[str, str]) -> dict[str, str]:
+    """Return values of fields as the resource reads them. What is not a number is left out: `wrong_numbers` refuses it."""
+    numbers = {name: _number(text) for name, text in values.items() if name in NUMBERS}
+    plain = {name: number.plain for name, number in numbers.items() if not number.wrong}
+    return {**{name: text for name, text in values.items() if name not in NUMBERS}, **plain}
+
+
+def _same_number(one: str, other: str) -> bool:
+    first, second = _number(one).plain, _number(other).plain
+    return bool(first and second) and Decimal(first) == Decimal(second)

@@ -6,8 +6,9 @@ from django.utils.translation import gettext as _
 
 from accounts.kinds import GuardedAct
 from accounts.models import Client
+from billing_site.errors import shown_message
 from invoices.plan.actions import why_not_collected
-from invoices.plan.tax_answers import exemption_text
+from invoices.plan.vat import tax_texts_of_lines
 from invoices.services.documents.approval_rules import four_eyes_apply, rebill_approval_amount, rebill_needs_approval
 from rebills.plan import RebillPlan
 from rebills.services.explaining import totals
@@ -29,7 +30,7 @@ def summary_context(plan: RebillPlan | None, client: Client) -> dict[str, Any]:
         "not_collected": _not_collected(plan),
         "needs_approval": rebill_needs_approval(client, approval_amount, plan.tax_answer),
         "tax_answer": plan.tax_answer,
-        "exemption": exemption_text(plan.tax_answer.exemption, plan.tax_answer.reason),
+        "tax_texts": tax_texts_of_lines(plan.content),
         "needs_another_person": four_eyes_apply(client, GuardedAct.REBILLS, approval_amount),
     }
 
@@ -39,4 +40,6 @@ def _not_collected(plan: RebillPlan) -> str:
     if not plan.facts.collects or plan.money.collect_now or not plan.money.due:
         return ""
     code = why_not_collected(plan.facts.money.payer)
-    return _(code.message) if code is not None else _("The amount is below the minimum collection threshold.")
+    if code is None:
+        return _("The amount is below the minimum collection threshold.")
+    return shown_message(code.number, code.message)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
+from billing_site.common.currencies import named_amount
 from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO, total
 from invoices.document import Correction, Document, Line, Terms, period_of
@@ -81,15 +82,21 @@ class RebillPlan(NamedTuple):
 
     def _parts(self) -> Mapping[str, str]:
         document, money = document_parts(self.content), self.money
-        paid = (money.carried, money.from_credit, money.to_other_invoices, money.left_as_credit)
+        paid = (money.carried, money.from_credit, money.to_other_invoices, money.left_as_credit, money.refunded)
         return {
             **{name: document[name] for name in SEEN_PARTS},
             "payments": " ".join(str(amount.normalize()) for amount in paid),
             "collection": str(money.collect_now.normalize()),
         }
 
+    def with_answer(self, answer: TaxAnswer) -> "RebillPlan":
+        """Return the same rebill with its tax answer, and the exemption in it as a term of the document."""
+        terms = replace(self.content.terms, **answer.exemption_columns)
+        return self._replace(tax_answer=answer, content=replace(self.content, terms=terms))
+
     def with_money(self, money: MoneyFacts) -> "RebillPlan":
         """Return the same rebill with its money planned from newer facts of the account."""
+        money = money._replace(payments=self.facts.money.payments)
         return self._replace(money=_money(self.facts._replace(money=money), self.content))
 
 
@@ -109,7 +116,8 @@ def plan_rebill(
     terms = _terms(facts.original.terms, lines, net - shown.included, shown.included + shown.added, total([net, shown.added]))
     if terms.total_amount < ZERO:
         detail = Detail(
-            "its lines and taxes amount to {total_amount}; take less off", total_amount=f"{terms.total_amount.normalize():f}"
+            "its lines and taxes amount to {total_amount}; take less off",
+            total_amount=named_amount(terms.total_amount, facts.currency.code),
         )
         raise BillingError(ErrorCode.REBILL_BELOW_ZERO, detail, field="lines")
     content = Document(
@@ -159,7 +167,7 @@ def _terms(original: Terms, lines: Iterable[Line], net: Decimal, tax: Decimal, b
 
 def _money(facts: RebillFacts, content: Document) -> MoneyPlan:
     original, rebill = _totals(facts.original).total, _totals(content).total
-    return plan_money(facts.money, original, rebill, collects=facts.collects)
+    return plan_money(facts.money, original, rebill, collects=facts.collects, credit_to=facts.credit_to)
 
 
 def _totals(content: Document) -> Amounts:

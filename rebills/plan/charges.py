@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 
 from accounts.kinds import BANDED_MODELS, RateModel
 from billing_site.common.currencies import Currency
+from billing_site.common.units import padded
 from billing_site.errors import BillingError, Detail, ErrorCode
-from invoices.basis import Billed, ChargeBasis
+from invoices.basis import Billed, ChargeBasis, MinimumBasis
 from invoices.calculation import ONE, ZERO, total
 from invoices.document import Line
 from invoices.kinds import LineType
+from invoices.plan.charges import unit_columns
 from invoices.plan.drafts import fitted
 from invoices.plan.facts import ServiceFacts
 from invoices.plan.rating import RatedPart, bound_of, counted, usage_story
@@ -86,7 +88,7 @@ def _units_to_rate(charge: ChargeBasis, work: Rebilled) -> Decimal | None:
                 "units",
                 Detail(
                     "{units} is below 0; to give a discount, add a line with a negative amount",
-                    units=f"{change.units.normalize():f}",
+                    units=padded(change.units, 0),
                 ),
             )
     is_fixed = any(change.rate is not None or change.amount is not None or change.service is not None for change in given)
@@ -177,7 +179,7 @@ def _check_known(charge: ChargeBasis, units: Decimal, correction: UsageCorrectio
     first, last = (terms.bands[0].from_unit, terms.bands[-1].to_unit) if terms.bands else (ZERO, ZERO)
     is_below = start + units <= first if terms.model == RateModel.VOLUME else start < first
     if units and ((last is not None and start + units > last) or (first and is_below)):
-        detail = Detail("{units} units; give each line its rate and units, or its amount", units=f"{units.normalize():f}")
+        detail = Detail("{units} units; give each line its rate and units, or its amount", units=padded(units, 0))
         raise BillingError(ErrorCode.PRICE_NOT_ON_DOCUMENT, detail, field=f"{correction.path}.units" if correction else "lines")
 
 
@@ -270,6 +272,28 @@ def _counted_bound(
     )
 
 
+def minimum_line(minimum: MinimumBasis, like: Line, service: ServiceFacts | None) -> Line:
+    """Return the pattern for the line of a plan's minimum that the original does not have, after a line of the same plan."""
+    return Line(
+        line_no=0,
+        line_type=LineType.ARREARS.value,
+        service_id=minimum.service_no,
+        plan_instance_id=minimum.plan_instance_no,
+        description=fitted(f"{like.plan_name or like.description}, minimum"),
+        plan_name=like.plan_name,
+        gl_code=like.gl_code if service is None else service.gl_code,
+        tax_category=like.tax_category if service is None else service.tax_category,
+        amount=ZERO,
+        po_num=like.po_num,
+        period_start=minimum.period_start,
+        period_end=minimum.period_end,
+        bill_from_location_id=like.bill_from_location_id if service is None else service.location_no,
+        ship_from_location_id=like.ship_from_location_id if service is None else service.location_no,
+        bill_to_contact_id=like.bill_to_contact_id,
+        ship_to_contact_id=like.ship_to_contact_id,
+    )
+
+
 def blank_line(charge: ChargeBasis, lines: Mapping[int, Line], services: Mapping[int | str, ServiceFacts]) -> Line:
     """Return the pattern for lines of a charge that the original does not have.
 
@@ -300,6 +324,7 @@ def blank_line(charge: ChargeBasis, lines: Mapping[int, Line], services: Mapping
         period_end=charge.period_end,
         bill_from_location_id=service.location_no,
         ship_from_location_id=service.location_no,
+        **unit_columns(service),
         bill_to_contact_id=first.bill_to_contact_id,
         ship_to_contact_id=first.ship_to_contact_id,
     )

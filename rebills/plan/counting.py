@@ -12,15 +12,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from billing_site.common.currencies import Currency
+from billing_site.common.currencies import Currency, named_amount
 from billing_site.errors import BillingError, Detail, ErrorCode
-from invoices.basis import Basis, Billed, ChargeBasis, CoverBasis
-from invoices.calculation import ZERO, split, split_first, total
+from invoices.basis import Basis, Billed, ChargeBasis, CoverBasis, MinimumBasis
+from invoices.calculation import ZERO, split, split_in_order, total
 from invoices.document import Credit, Document, Line
 from invoices.kinds import NOT_SURCHARGEABLE, LineType
 from invoices.plan.credits import amount_off, percent_off
 from invoices.plan.facts import ServiceFacts
-from rebills.plan.charges import PlannedCharge, Rebilled, blank_line, figures_of, plan_charge
+from invoices.plan.rating import minimum_story
+from rebills.plan.charges import PlannedCharge, Rebilled, blank_line, figures_of, minimum_line, plan_charge
 from rebills.plan.corrections import corrected_charges
 from rebills.plan.lines import (
     AMOUNT_GIVEN,
@@ -79,10 +80,12 @@ def plan_lines(
     last = max(line.line_no for line in original.lines)
     first = next(iter(lines.values()))
     placed.add_new(added_line(change, first, currency) for number, change in sorted(requested.items()) if number > last)
+    for minimum in basis.minimums:
+        placed.add_minimum(minimum, services or {})
     placed.take_below_zero()
     placed.add_surcharges()
     if not placed.left and not placed.given_back:
-        raise BillingError(ErrorCode.NO_LINE_ITEMS)
+        raise BillingError(ErrorCode.NO_LINE_ITEMS, field="lines")
     placed.take_credits()
     return placed.planned()
 
@@ -91,19 +94,18 @@ class _PlacedLines:
     """The lines of a rebill in the order in which they are placed, with the amount that is left of each charging line.
 
     `left` is by place on the rebill. `was_left` is by line number of the original, as it was at the same step of its own
-    calculation. Lines that give unused days back are apart: credits neither apply to them nor come from them.
+    calculation. Lines that give money back at their own tax are apart: credits neither apply to them nor come from them.
     """
 
     def __init__(self, original: Document, basis: Basis, work: Rebilled, requested: Mapping[int, LineChange]) -> None:
         self.work, self.currency, self.requested = work, work.currency, requested
         self.covers = {cover.line_no: cover for cover in basis.covers}
         self.in_charges = {no for charge in basis.charges for no in (*charge.line_nos, charge.bound_line_no)}
+        self.in_charges |= {one.line_no for one in basis.minimums}
         self.details: dict[int, dict[int, Decimal]] = {}
         for detail in original.credits:
             self.details.setdefault(detail.credit_line_no, {})[detail.credited_line_no] = detail.amount
-        self.was_left = {
-            no: line.amount for no, line in work.lines.items() if not line.is_reduction and not line.gives_days_back
-        }
+        self.was_left = {no: line.amount for no, line in work.lines.items() if not line.is_reduction and not line.has_own_tax}
         self.lines: list[PlannedLine] = []
         self.keys: list[Key] = []
         self.left: dict[int, Decimal] = {}
@@ -113,6 +115,7 @@ class _PlacedLines:
         self.below_zero: list[tuple[PlannedLine, Key]] = []
         self.charges: list[tuple[ChargeBasis, list[int], int | None]] = []
         self.counted_covers: list[tuple[CoverBasis, int]] = []
+        self.minimums: list[tuple[MinimumBasis, int | None]] = []
 
     # Placing lines
 
@@ -177,9 +180,9 @@ class _PlacedLines:
         if -amount > room and change is not None and change.is_priced:
             detail = Detail(
                 "{amount} is below 0 by more than the {room} of its charge; give {least} or more",
-                amount=shown(amount),
-                room=shown(room),
-                least=shown(ZERO - room),
+                amount=named_amount(amount, self.currency.code),
+                room=named_amount(room, self.currency.code),
+                least=named_amount(ZERO - room, self.currency.code),
             )
             raise wrong(change, "amount", detail)
         parts = split(min(-amount, room), [self.left[place] for place in places], self.currency)
@@ -189,7 +192,7 @@ class _PlacedLines:
         """Place the original's other charging and negative lines. Percent surcharges follow when all of these are placed."""
         for no, change in self.work.kept.items():
             source = self.work.lines[no]
-            if source.gives_days_back:
+            if source.has_own_tax:
                 planned = changed_line(source, change, self.work.is_gross, self.currency)
                 self.given_back[self._place(planned, (CREDITS, no, 0))] = planned.line.amount
             elif no not in self.in_charges and not source.is_credit and not _is_percentage(source):
@@ -199,8 +202,54 @@ class _PlacedLines:
         for planned in added:
             self._charge(planned, (ADDITIONS, planned.line.line_no, 0))
 
+    def add_minimum(self, minimum: MinimumBasis, services: Mapping[int | str, ServiceFacts]) -> None:
+        """Place the line of a plan's minimum. It is recalculated if the lines that count towards it have another sum."""
+        self._forget(minimum.line_no or 0)
+        places = [place for place in range(len(self.lines)) if minimum.counts(self.lines[place].line)]
+        charged = total(self.lines[place].line.amount for place in places)
+        is_same, source = charged == minimum.charged, self.work.lines.get(minimum.line_no or 0)
+        now = minimum._replace(charged=charged)
+        if source is not None and source.line_no not in self.work.kept:
+            self.minimums.append((now._replace(is_by_hand=True), None))
+            return
+        change = None if source is None else self.work.kept[source.line_no]
+        planned = None if source is None else changed_line(source, change, self.work.is_gross, self.currency)
+        is_given = change is not None and change.is_priced
+        if is_given:
+            now = now._replace(is_by_hand=True)
+        elif not is_same and not (source is None and minimum.is_by_hand):
+            now = now._replace(is_by_hand=False)
+            planned = self._missing(now, planned, places, services)
+        self.minimums.append((now, None if planned is None else self._place_minimum(planned, places, source)))
+
+    def _missing(
+        self,
+        minimum: MinimumBasis,
+        planned: PlannedLine | None,
+        places: Sequence[int],
+        services: Mapping[int | str, ServiceFacts],
+    ) -> PlannedLine | None:
+        """Return the line that a plan's minimum needs now, or None if nothing is missing."""
+        missing = minimum.missing(minimum.charged)
+        if not missing:
+            return None
+        if planned is None:
+            like = self.lines[places[0]].line if places else next(iter(self.work.lines.values()))
+            planned = PlannedLine(minimum_line(minimum, like, services.get(minimum.service_no)), None)
+        return _counted_again(planned, missing, None, minimum_story(minimum, minimum.charged, self.currency))
+
+    def _place_minimum(self, planned: PlannedLine, places: Sequence[int], source: Line | None) -> int | None:
+        last = max((self.keys[place] for place in places), default=(CHARGES, 0, 0))
+        key = (last[0], last[1], BEHIND + 1) if source is None else (CHARGES, source.line_no, 0)
+        if planned.line.amount >= ZERO:
+            return self._charge(planned, key)
+        own = [place for place in places if place in self.left]
+        amount = min(-planned.line.amount, total(self.left[place] for place in own))
+        parts = split(amount, [self.left[place] for place in own], self.currency)
+        return self._take(planned, key, dict(zip(own, parts, strict=True)))
+
     def take_below_zero(self) -> None:
-        """Reduce the lines of their own service by negative lines, and all other lines by the remainder."""
+        """Reduce other lines by negative ones: those of their own service first, then of their tax category, then all."""
         for no, line in self.work.lines.items():
             if line.is_reduction and not line.is_credit and no not in self.in_charges:
                 self._forget(no)
@@ -208,10 +257,11 @@ class _PlacedLines:
             amount, room = -planned.line.amount, total(self.left.values())
             if amount > room:
                 planned = self._as_much_as(planned, room)
-            service_no = planned.line.service_id
+            service_no, tax_category = planned.line.service_id, planned.line.tax_category
             own = frozenset(place for place in self.left if self.lines[place].line.service_id == service_no)
+            same = frozenset(place for place in self.left if self.lines[place].line.tax_category == tax_category)
             left = {place: self.left[place] for place in self._in_order(self.left)}
-            self._take(planned, key, split_first(min(amount, room), left, own, self.currency))
+            self._take(planned, key, split_in_order(min(amount, room), left, (own, same), self.currency))
 
     def _as_much_as(self, planned: PlannedLine, room: Decimal) -> PlannedLine:
         """Limit a negative line of the original to what the other lines leave. If its amount was requested, refuse it
@@ -221,9 +271,9 @@ class _PlacedLines:
         if change is not None and change.is_priced:
             detail = Detail(
                 "{amount} is below 0 by more than the {room} of the other lines; give {least} or more",
-                amount=shown(amount),
-                room=shown(room),
-                least=shown(ZERO - room),
+                amount=named_amount(amount, self.currency.code),
+                room=named_amount(room, self.currency.code),
+                least=named_amount(ZERO - room, self.currency.code),
             )
             raise wrong(change, "amount", detail)
         return _counted_again(planned, -room, None, f"of {shown(-amount)} on the original")
@@ -314,7 +364,7 @@ class _PlacedLines:
                 Detail(
                     "line {line_no} can credit at most {most}; give an amount from {most} to 0",
                     line_no=source.line_no,
-                    most=shown(ZERO - room),
+                    most=named_amount(ZERO - room, self.currency.code),
                 ),
             )
         return -change.amount
@@ -381,6 +431,9 @@ class _PlacedLines:
                     for charge, places, bound in self.charges
                 ),
                 tuple(cover._replace(line_no=number_of[place]) for cover, place in self.counted_covers),
+                tuple(
+                    minimum._replace(line_no=None if place is None else number_of[place]) for minimum, place in self.minimums
+                ),
             ),
             frozenset(no for no in self.work.kept if no not in self.place_of),
         )

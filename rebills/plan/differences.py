@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from invoices.calculation import ZERO
 from invoices.document import Document, Line, Tax
+from invoices.line_columns import TAX_RATES
 
 
 class Amounts(NamedTuple):
@@ -96,8 +97,6 @@ COMPARED = {
 }
 KINDS = {"service_id": "service", "bill_to_contact_id": "contact", "ship_to_contact_id": "contact"}
 
-TAX_RATES = "tax_rates"
-"""Pseudo-column for the tax rates of a line, which no column of the line has."""
 NAMES_OF_COLUMNS = {**COMPARED, TAX_RATES: "tax"}
 
 Names = Mapping[tuple[str, int], str]

@@ -9,11 +9,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from billing_site.common.currencies import Currency
+from billing_site.common.currencies import Currency, named_amount
+from billing_site.common.units import padded
 from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.basis import Basis
-from invoices.calculation import ONE, ZERO, line_amount, rounded
+from invoices.calculation import ONE, ZERO, Share, line_amount, rounded
 from invoices.document import Credit, Line
+from invoices.plan.charges import unit_columns
 from rebills.plan.requests import LineChange
 
 AMOUNT_GIVEN = "amount set on the rebill"
@@ -94,8 +96,9 @@ def changed_line(source: Line, change: LineChange | None, is_gross: IsGross, cur
     """Return a line of the original with the requested change, not yet numbered."""
     if change is None:
         return PlannedLine(source, source, inclusive=is_gross(source))
-    if source.gives_days_back:
-        return PlannedLine(_given_back(source, change, currency), source, change.comments)
+    if source.has_own_tax:
+        inclusive = source.is_return and is_gross(source)
+        return PlannedLine(_given_back(source, change, currency), source, change.comments, inclusive)
     changes_service = change.service is not None and change.service.service_no != source.service_id
     line = _priced(source, change, currency)
     if changes_service:
@@ -106,7 +109,7 @@ def changed_line(source: Line, change: LineChange | None, is_gross: IsGross, cur
 
 
 def _given_back(source: Line, change: LineChange, currency: Currency) -> Line:
-    """Return a line that gives unused days back with the requested amount, between 0 and the original amount."""
+    """Return a line that gives money back at its own tax with the requested amount, between 0 and the original amount."""
     line = source if change.po_num is None else replace(source, po_num=change.po_num)
     if not change.is_priced:
         return line
@@ -114,7 +117,7 @@ def _given_back(source: Line, change: LineChange, currency: Currency) -> Line:
         raise wrong_price(
             change,
             Detail(
-                "line {line_no} gives unused days back, so only its amount can be changed; leave its rate and units out",
+                "line {line_no} gives money back, so only its amount can be changed; leave its rate and units out",
                 line_no=source.line_no,
             ),
         )
@@ -124,13 +127,15 @@ def _given_back(source: Line, change: LineChange, currency: Currency) -> Line:
             change,
             "amount",
             Detail(
-                "line {line_no} gives unused days back: {amount} is not between 0 and {most}; give an amount in this range",
+                "line {line_no} gives money back: {amount} is not between 0 and {most}; give an amount in this range",
                 line_no=source.line_no,
-                amount=shown(change.amount),
-                most=shown(source.amount),
+                amount=named_amount(change.amount, currency.code),
+                most=named_amount(source.amount, currency.code),
             ),
         )
-    return line if change.amount == source.amount else replace(line, amount=change.amount, explanation=AMOUNT_GIVEN)
+    if change.amount == source.amount:
+        return line
+    return replace(line, amount=change.amount, units=None, rate_per_unit=None, explanation=AMOUNT_GIVEN)
 
 
 ADDRESSES = ("bill_from_location_id", "ship_from_location_id", "bill_to_contact_id", "ship_to_contact_id")
@@ -188,6 +193,7 @@ def _of_service(change: LineChange) -> dict[str, Any]:
         "description": service.name,
         "gl_code": service.gl_code,
         "tax_category": service.tax_category,
+        **unit_columns(service),
     }
     if service.location_no is not None:
         columns |= {"bill_from_location_id": service.location_no, "ship_from_location_id": service.location_no}
@@ -207,7 +213,7 @@ def _priced(source: Line, change: LineChange, currency: Currency) -> Line:
         _check_not_below_zero(change)
     rate = source.rate_per_unit if change.rate is None else change.rate
     units = source.units if change.units is None else change.units
-    amount = None if rate is None or units is None else line_amount(rate, units, source.share, currency)
+    amount = None if rate is None or units is None else _product(change, rate, units, source.share, currency)
     if change.amount is None and amount is None:
         raise wrong_price(
             change,
@@ -225,10 +231,10 @@ def _priced(source: Line, change: LineChange, currency: Currency) -> Line:
         detail = Detail(
             "line {line_no}: {rate} for {units} units is {product}, and not {amount}",
             line_no=change.line_no,
-            rate=shown(change.rate),
-            units=shown(units),
-            product=shown(amount),
-            amount=shown(change.amount),
+            rate=named(change.rate),
+            units=named(units),
+            product=named(amount),
+            amount=named(change.amount),
         )
         raise wrong_price(change, detail)
     return source.unrated(units=units, rate_per_unit=None, amount=change.amount, explanation=AMOUNT_GIVEN)
@@ -271,6 +277,21 @@ def added_line(change: LineChange, first: Line, currency: Currency) -> PlannedLi
     return PlannedLine(line, None, change.comments, service.tax_inclusive, change.retax)
 
 
+def _product(change: LineChange, rate: Decimal, units: Decimal, share: Share, currency: Currency) -> Decimal:
+    """Return rate x units. Refuses one that is too large (90008) by the name of what is changed."""
+    try:
+        return line_amount(rate, units, share, currency)
+    except BillingError as error:
+        raise error.within(field_of(change, "units" if change.rate is None else "rate")) from error
+
+
+def _rounded(change: LineChange, amount: Decimal, currency: Currency) -> Decimal:
+    try:
+        return rounded(amount, currency)
+    except BillingError as error:
+        raise error.within(field_of(change, "amount")) from error
+
+
 def _check_not_below_zero(change: LineChange) -> None:
     """Refuse a negative rate or negative units on a charging line of the original. Only its amount may be negative; what is
     returned is added as a line of its own."""
@@ -280,17 +301,17 @@ def _check_not_below_zero(change: LineChange) -> None:
             raise wrong(
                 change,
                 name,
-                Detail("{value} is below 0; to give something back, add a line with a negative amount", value=shown(value)),
+                Detail("{value} is below 0; to give something back, add a line with a negative amount", value=padded(value, 0)),
             )
 
 
 def check_whole(change: LineChange, currency: Currency) -> None:
     """Refuse an amount that is not a multiple of the currency's smallest unit."""
     amount = change.amount
-    if amount is not None and amount != rounded(amount, currency):
+    if amount is not None and amount != _rounded(change, amount, currency):
         detail = Detail(
             "{amount} is not a multiple of the smallest unit of {currency}, {smallest_unit}",
-            amount=shown(amount),
+            amount=named_amount(amount, currency.code),
             currency=str(currency),
             smallest_unit=currency.smallest_unit,
         )
@@ -298,6 +319,11 @@ def check_whole(change: LineChange, currency: Currency) -> None:
 
 
 PRICES = {"rate": "rate_per_unit", "units": "units", "amount": "amount"}
+
+
+def named(number: Decimal | None) -> Decimal | str:
+    """Return a number for a refusal, which pages write in the reader's language."""
+    return "nothing" if number is None else padded(number, 0)
 
 
 def shown(amount: Decimal | None) -> str:

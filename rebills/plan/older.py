@@ -24,11 +24,13 @@ def basis_of_document(content: Document) -> Basis:
     """Return the stored basis, completed from the lines themselves for lines that it does not name."""
     stored = content.basis
     named = {number for charge in stored.charges for number in (*charge.line_nos, charge.bound_line_no)}
+    named |= {one.line_no for one in stored.minimums}
     lines = [line for line in content.lines if line.line_type in PLAN_TYPES and line.line_no not in named]
     covered = {cover.line_no for cover in stored.covers}
     return Basis(
         (*stored.charges, *_charges(lines)),
         (*stored.covers, *(cover for cover in _covers(content) if cover.line_no not in covered)),
+        stored.minimums,
     )
 
 

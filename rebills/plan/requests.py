@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
+from accounts.kinds import CreditTo
 from billing_site.common.currencies import Currency
 from invoices.calculation import ZERO
 from invoices.document import Document
@@ -13,6 +14,52 @@ from invoices.plan.allocating import OpenItem
 from invoices.plan.facts import ServiceFacts
 from invoices.tax_engines.protocol import TaxAddress
 from rebills.plan.differences import Names
+
+
+class RequestedLine(NamedTuple):
+    """The requested change of a line. None keeps the original's value.
+
+    `service_no` and `client_service_id` name the same service. Contacts are numbers within the account. `retax`: look the tax
+    rates up again. `discount_percent` is taken off the rate, or the amount. `path` and `prefix` locate the line in the
+    request, for error messages.
+    """
+
+    line_no: int
+    path: str = ""
+    prefix: str = ""
+    exclude: bool = False
+    service_no: int | None = None
+    client_service_id: str | None = None
+    rate_per_unit: Decimal | None = None
+    units: Decimal | None = None
+    amount: Decimal | None = None
+    comments: str = ""
+    po_num: str | None = None
+    bill_from_location_no: int | None = None
+    ship_from_location_no: int | None = None
+    bill_to_address_seq: int | None = None
+    ship_to_address_seq: int | None = None
+    description: str | None = None
+    period_start: date | None = None
+    period_end: date | None = None
+    retax: bool = False
+    discount_percent: Decimal | None = None
+
+
+class RequestedUsage(NamedTuple):
+    """The corrected total units of a metered charge.
+
+    The charge is named by one of its lines, or by plan instance, service and first day, as far as needed to name only one.
+    """
+
+    units: Decimal
+    path: str = ""
+    line_no: int | None = None
+    plan_instance_no: int | None = None
+    service_no: int | None = None
+    client_service_id: str | None = None
+    period_start: date | None = None
+    comments: str = ""
 
 
 class LineChange(NamedTuple):
@@ -64,7 +111,8 @@ class UsageCorrection(NamedTuple):
 
 class MoneyFacts(NamedTuple):
     """The money of an account: balance, payments and credits applied to the original, unapplied credits, and the open
-    amounts of other invoices. The last two are oldest first."""
+    amounts of other invoices. The last two are oldest first. `payments` are those of
+    `paid` that can be refunded; they are read only if freed money is refunded."""
 
     balance: Decimal = ZERO
     paid: tuple[OpenItem, ...] = ()
@@ -72,6 +120,7 @@ class MoneyFacts(NamedTuple):
     debits: tuple[OpenItem, ...] = ()
     payer: PayerFacts = PayerFacts(is_test=False, status=1, has_method=False)
     threshold: Decimal = ZERO
+    payments: frozenset[int] = frozenset()
 
 
 class TaxFacts(NamedTuple):
@@ -113,6 +162,7 @@ class RebillFacts(NamedTuple):
     comments: str
     chain_root: int
     statement_contact: int | None
+    credit_to: CreditTo = CreditTo.OLDEST_OPEN_INVOICE
 
     @property
     def currency(self) -> Currency:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from accounts.vat_categories import default_category
 from invoices.calculation import ZERO, exact_share, rounded, tax_amounts
 from invoices.document import Document, Tax
 from invoices.tax_engines.protocol import LineTax, net_of_contained
@@ -24,10 +25,12 @@ class OneTax(NamedTuple):
     percent: Decimal
     is_inclusive: bool
     contained: Decimal
+    vat_category: str = ""
+    exemption_reason: str = ""
 
     @property
-    def law(self) -> tuple[str, int, str, Decimal]:
-        return self.authority, self.authority_level, self.jurisdiction, self.percent
+    def law(self) -> tuple[str, int, str, Decimal, str]:
+        return self.authority, self.authority_level, self.jurisdiction, self.percent, self.vat_category
 
 
 class Taxed(NamedTuple):
@@ -51,7 +54,7 @@ class StoredTaxes:
     def __init__(self, original: Document, default_per_line: bool) -> None:
         self.currency = original.currency
         left = _left(original)
-        self.charge_lines = [line.line_no for line in original.lines if line.is_charge]
+        self.charge_lines = [line.line_no for line in original.lines if line.is_charge or line.is_return]
         self.categories = {line.line_no: line.tax_category for line in original.lines}
         self.taxes: dict[OneTax, dict[int, Taxed]] = defaultdict(dict)
         self.of_unused_days: dict[OneTax, dict[int, Taxed]] = defaultdict(dict)
@@ -131,7 +134,7 @@ def rebill_taxes(
     for taxes_of in groups.values():
         taxes_of.sort(key=lambda one: one.line_no)
     counted = [
-        LineTax(one.line_no, *tax[:5], one.amount, amount)
+        LineTax(one.line_no, *tax[:5], one.amount, amount, tax.vat_category, tax.exemption_reason)
         for tax, taxed in groups.items()
         for one, amount in zip(taxed, _amounts(stored, tax, taxed), strict=True)
     ]
@@ -145,7 +148,8 @@ def _of_unused_days(stored: StoredTaxes, planned: PlannedLines) -> Iterator[Line
         for source_no, was in lines.items():
             if source_no in numbers:
                 one = was._replace(line_no=numbers[source_no], amount=planned.left[numbers[source_no]])
-                yield LineTax(one.line_no, *tax[:5], one.amount, _part(stored, tax, one))
+                amount = _part(stored, tax, one)
+                yield LineTax(one.line_no, *tax[:5], one.amount, amount, tax.vat_category, tax.exemption_reason)
 
 
 def _amounts(stored: StoredTaxes, tax: OneTax, taxed: Sequence[Taxed]) -> list[Decimal]:
@@ -194,4 +198,15 @@ def _contained(taxes: Iterable[tuple[int, Tax | LineTax]]) -> dict[int, Decimal]
 
 def _key(tax: Tax | LineTax, contained: Decimal) -> OneTax:
     within = contained.normalize() if tax.is_inclusive else ZERO
-    return OneTax(tax.authority, tax.authority_level, tax.jurisdiction, tax.percent.normalize(), tax.is_inclusive, within)
+    percent = tax.percent.normalize()
+    category = tax.vat_category or default_category(percent)
+    return OneTax(
+        tax.authority,
+        tax.authority_level,
+        tax.jurisdiction,
+        percent,
+        tax.is_inclusive,
+        within,
+        category,
+        tax.exemption_reason,
+    )

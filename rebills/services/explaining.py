@@ -8,6 +8,7 @@ from babel import Locale
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
+from billing_site.common.numbers import short_number
 from invoices.calculation import ZERO
 from invoices.document import Document
 from invoices.kinds import FREE_KINDS, AllocationKind, EntryKind
@@ -68,7 +69,7 @@ def totals(before: Document, after: Document) -> list[SideBySide]:
 
 
 def _tax_name(authority: str, percent: Decimal, jurisdiction: str, is_inclusive: bool) -> str:
-    shown = {"authority": authority, "percent": f"{percent.normalize():f}", "jurisdiction": jurisdiction}
+    shown = {"authority": authority, "percent": short_number(percent), "jurisdiction": jurisdiction}
     text = _("%(authority)s %(percent)s %% (%(jurisdiction)s)") % shown
     return _("%(tax)s, in prices") % {"tax": text} if is_inclusive else text
 

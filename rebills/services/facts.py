@@ -8,9 +8,10 @@ from typing import Any, NamedTuple, TypeVar
 
 from django.db.models import Q, QuerySet
 
-from accounts.kinds import TaxRounding
+from accounts.kinds import CreditTo, TaxRounding
 from accounts.models import Account, Client, CollectionThreshold, Service
 from accounts.models.places import EXEMPTION_FIELDS
+from accounts.services.named_rows import names_differ
 from billing_site.common.compiled_reads import Reading, compiled_read, read_ahead
 from billing_site.common.currencies import currency_of
 from billing_site.errors import BillingError, Detail, ErrorCode
@@ -22,12 +23,13 @@ from invoices.plan.actions import DocumentFacts
 from invoices.plan.allocating import OpenItem
 from invoices.plan.facts import ServiceFacts
 from invoices.plan.tax_answers import Exemption, TaxAnswer
-from invoices.services.actions import document_facts, fact_readings
+from invoices.services.document_facts import document_facts, fact_readings
 from invoices.services.documents.document_storage import contact_numbers, content_readings, stored_contents
 from invoices.services.documents.tax_answers import stored_tax_answers, tax_answer_rows
 from invoices.services.issuing.issuing import IssuePolicy
 from invoices.services.money.ledger.applying import held_credits, held_rows
 from invoices.services.money.ledger.entries import account_positions, position_rows
+from invoices.services.money.ledger.freed_money import credit_to_of, refundable
 from invoices.services.money.ledger.open_items import (
     Charge,
     charge_rows,
@@ -89,12 +91,18 @@ class Originals(NamedTuple):
         """Return the facts of the invoice to rebill.
 
         Refuses with 1009 or 3004 if the requested account or invoice is not the client's, or if the
-        invoice belongs to another account.
+        invoice belongs to another account, and with 1016 names of different accounts.
         """
-        named = request.client_acct_id if request.account_no is None else request.account_no
-        if named is not None and named not in self.accounts:
-            field = "client_acct_id" if request.account_no is None else "acct_no"
-            raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, Detail("{field} {value}", field=field, value=named), field=field)
+        names = {"acct_no": request.account_no, "client_acct_id": request.client_acct_id}
+        given = {field: value for field, value in names.items() if value is not None}
+        for field, value in given.items():
+            if value not in self.accounts:
+                raise BillingError(
+                    ErrorCode.ACCOUNT_NOT_FOUND, Detail("{field} {value}", field=field, value=value), field=field
+                )
+        if len({self.accounts[value] for value in given.values()}) > 1:
+            raise names_differ("client_acct_id", request.client_acct_id, "acct_no", request.account_no)
+        named = next(iter(given.values()), None)
         document = self.documents.get(request.invoice_no)
         if document is None or (named is not None and self.accounts[named] != document.account_no):
             raise BillingError(
@@ -109,6 +117,7 @@ class Originals(NamedTuple):
         billed = billing_contact(contacts)
         taxed = taxed_contact(contacts, self.client)
         unlisted = request.carries_unlisted
+        credit_to = credit_to_of(self.client, request.credit_to, CreditTo.OLDEST_OPEN_INVOICE)
         return RebillFacts(
             invoice_no=request.invoice_no,
             account_no=document.account_no,
@@ -131,11 +140,12 @@ class Originals(NamedTuple):
                 **{("service", one.service_no): one.name for one in self.services.values()},
                 **{("contact", one.contact_pk): str(one.contact_no) for one in contacts},
             },
-            money=self.money[request.invoice_no],
+            money=_with_payments(self.money[request.invoice_no], credit_to),
             reason_code=request.reason_code,
             comments=request.comments,
             chain_root=self.chain_roots[request.invoice_no],
             statement_contact=self._statement_contact(request.statement_contact_no, document.account_no),
+            credit_to=credit_to,
         )
 
     def change(self, requested: RequestedLine, document: DocumentFacts) -> LineChange:
@@ -186,11 +196,13 @@ class Originals(NamedTuple):
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="statement_address_seq")
 
     def _service(self, requested: RequestedItem) -> ServiceFacts | None:
-        key = requested.client_service_id if requested.service_no is None else requested.service_no
-        if key is None:
-            return None
-        field = "client_service_id" if requested.service_no is None else "service_no"
-        return _found(self.services.get(key), requested, field, key)
+        """Return the service that a line names, or None. Refuses (1016) one that does not exist, and two names that differ."""
+        names = {"service_no": requested.service_no, "client_service_id": requested.client_service_id}
+        found = [_found(self.services.get(key), requested, name, key) for name, key in names.items() if key is not None]
+        if len(found) > 1 and found[0] != found[1]:
+            differ = names_differ("client_service_id", requested.client_service_id, "service_no", requested.service_no)
+            raise differ.within(requested.path) if requested.path else differ
+        return found[0] if found else None
 
     def _location(self, requested: RequestedLine, name: str) -> int | None:
         number: int | None = getattr(requested, name)
@@ -215,8 +227,18 @@ def _found(found: T | None, requested: RequestedItem, name: str, value: object) 
     return found
 
 
-def read_originals(client: Client, requests: Iterable[RebillRequest], today: date) -> Originals:
-    """Return the facts of the requested invoices. Invoices of other clients are left out."""
+class Before(NamedTuple):
+    """Documents that are changed and are not the stored ones, and their tax answers, by number."""
+
+    contents: Mapping[int, Document]
+    answers: Mapping[int, TaxAnswer]
+
+
+def read_originals(client: Client, requests: Iterable[RebillRequest], today: date, before: Before | None = None) -> Originals:
+    """Return the facts of the requested invoices. Invoices of other clients are left out.
+
+    With `before`, these documents are changed instead of the stored ones.
+    """
     requests = list(requests)
     numbers = [request.invoice_no for request in requests]
     numbers = sorted(set(numbers))
@@ -225,6 +247,8 @@ def read_originals(client: Client, requests: Iterable[RebillRequest], today: dat
         mine = sorted(roots)
         documents, contents, answers = document_facts(mine, today), stored_contents(mine), stored_tax_answers(mine)
         charges = charges_of(mine)
+    if before is not None:
+        contents, answers = {**before.contents}, {**before.answers}
     lines: list[RequestedItem] = [line for request in requests for line in request.lines]
     lines += [usage for request in requests for usage in request.usage_corrections]
     billed = {line.service_id for content in contents.values() for line in content.lines}
@@ -325,6 +349,13 @@ def _money(client: Client, documents: Mapping[int, DocumentFacts], charges: Mapp
     return money
 
 
+def _with_payments(money: MoneyFacts, credit_to: CreditTo) -> MoneyFacts:
+    """Return the facts with the payments that can be refunded, if freed money is refunded."""
+    if not credit_to.refunds:
+        return money
+    return money._replace(payments=frozenset(refundable(money.paid)))
+
+
 def _accounts(client: Client, requests: Iterable[RebillRequest]) -> dict[int | str, int]:
     """Return the primary keys of the client's accounts that requests name, by number and by `client_acct_id`."""
     found = _account_rows(client.pk, *_named_accounts(requests))
@@ -363,5 +394,5 @@ def _named_services(lines: Iterable[RequestedItem], billed: Collection[int | Non
 @compiled_read
 def _service_rows(client_no: int, numbers: Collection[int], names: Collection[str]) -> QuerySet[Any, tuple[Any, ...]]:
     rows = Service.objects.filter(Q(pk__in=numbers) | Q(client_service_id__in=names), client=client_no)
-    columns = ("pk", "name", "gl_code", "tax_category", "tax_inclusive", "location_id")
+    columns = ("pk", "name", "gl_code", "tax_category", "tax_inclusive", "location_id", "unit_code", "price_units")
     return rows.values_list("client_service_id", *columns)

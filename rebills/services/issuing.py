@@ -10,9 +10,13 @@ from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
+from accounts.event_types import NOT_PUBLIC
+from accounts.kinds import CreditTo
+from accounts.models import Client
 from accounts.trail import Act
 from billing_site.common.compiled_reads import compiled_read, read_ahead
 from billing_site.common.storage import insert_rows, reserve_ids
+from invoices.calculation import amount_text
 from invoices.document import Document, Line
 from invoices.kinds import InvoiceKind, LineType, SeriesKind
 from invoices.models import CouponUse, CreditUse, Invoice
@@ -23,6 +27,7 @@ from invoices.services.documents.document_storage import Links, stored_contents
 from invoices.services.issuing.issuing import HowIssued, Issuing, ToIssue
 from invoices.services.money.dunning import dunning_rows, end_dunning
 from invoices.services.money.ledger.acts import Why
+from invoices.services.money.ledger.freed_money import credit_to_of
 from invoices.services.planning.unused_days import move_unused_days, unused_days_readings
 from rebills.services.exchanging import Exchange, exchange
 
@@ -68,12 +73,12 @@ def _pairs(documents: Sequence[ToIssue]) -> list[Pair]:
 def _memo(pair: Pair, original: Document) -> ToIssue:
     after = {
         "status": "approved",
-        "total_amount": str(-pair.original.total_amount),
+        "total_amount": amount_text(-pair.original.total_amount, pair.rebill.currency),
         "currency": pair.rebill.currency,
         "corrects": pair.original.pk,
         **pair.why._asdict(),
     }
-    generated = Act("invoice.generated", pair.rebill.account_id, pair.memo_no, after=after)
+    generated = Act("invoice.generated", pair.rebill.account_id, pair.memo_no, after=after, type=NOT_PUBLIC)
     content = memo_of_all(pair.original.pk, original, pair.why)
     return ToIssue(pair.memo_no, content, Links(pair.rebill.chain_root_id), acts=(generated,))
 
@@ -81,7 +86,7 @@ def _memo(pair: Pair, original: Document) -> ToIssue:
 def _enter(documents: Sequence[ToIssue], issuing: Issuing) -> Mapping[int, Decimal]:
     pairs = _pairs(documents)
     stop_collecting([pair.original.pk for pair in pairs], "The invoice was rebilled.")
-    return exchange([_exchange(pair) for pair in pairs], issuing.posted_by)
+    return exchange([_exchange(pair, issuing.client) for pair in pairs], issuing)
 
 
 def _finish(documents: Sequence[ToIssue], issuing: Issuing) -> Sequence[Act]:
@@ -112,10 +117,11 @@ def _contents(documents: Sequence[ToIssue]) -> dict[int, Document]:
     return contents
 
 
-def _exchange(pair: Pair) -> Exchange:
+def _exchange(pair: Pair, client: Client) -> Exchange:
     original, rebill = pair.original, pair.rebill
     totals = original.total_amount, rebill.total_amount
-    return Exchange(rebill.account_id, original.pk, pair.memo_no, rebill.pk, *totals, pair.why)
+    credit_to = credit_to_of(client, rebill.credit_to, CreditTo.OLDEST_OPEN_INVOICE)
+    return Exchange(rebill.account_id, original.pk, pair.memo_no, rebill.pk, *totals, pair.why, credit_to)
 
 
 def _move_credits(pairs: Sequence[Pair], contents: Mapping[int, Document]) -> None:
@@ -173,7 +179,7 @@ def _act(pair: Pair) -> Act:
     after = {
         "rebill": pair.rebill.pk,
         "memo": pair.memo_no,
-        "difference": str(pair.rebill.total_amount - pair.original.total_amount),
+        "difference": amount_text(pair.rebill.total_amount - pair.original.total_amount, pair.rebill.currency),
         **pair.why._asdict(),
     }
     return Act(REBILLED, pair.original.account_id, pair.original.pk, after=after)

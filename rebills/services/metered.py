@@ -1,12 +1,12 @@
-"""The metered charges of an issued document, whose units can be corrected."""
+"""The metered charges of a document, whose units can be corrected."""
 
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from accounts.models import Service
+from invoices.document import Document
 from invoices.kinds import LineType
-from invoices.services.documents.document_storage import stored_contents
 from rebills.plan.older import basis_of_document
 
 
@@ -19,9 +19,8 @@ class Metered(NamedTuple):
     names: Mapping[str, Any]
 
 
-def metered_charges(invoice_no: int) -> list[Metered]:
-    """Return the document's metered charges in its order, including those with no billed units."""
-    content = stored_contents([invoice_no])[invoice_no]
+def metered_charges(content: Document) -> list[Metered]:
+    """Return a document's metered charges in its order, including those with no billed units."""
     charges = [one for one in basis_of_document(content).charges if one.line_type == LineType.USAGE]
     services = dict(Service.objects.filter(pk__in={one.service_no for one in charges}).values_list("pk", "name"))
     plans = {line.plan_instance_id: line.plan_name for line in content.lines}

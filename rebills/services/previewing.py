@@ -11,7 +11,7 @@ from accounts.models import Client
 from billing_site.common.compiled_reads import read_ahead
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import ReasonType
-from invoices.plan.actions import Action, why_not
+from invoices.plan.actions import Action, DocumentFacts, why_not
 from invoices.plan.tax_answers import Exemption, TaxAnswer, answer_to, exempt_answer, joined
 from invoices.services.documents.tax_answers import check_tax_data
 from invoices.services.money.ledger.acts import Why, check_reason, reason_rows
@@ -19,10 +19,11 @@ from invoices.services.planning.taxation import ask_engine
 from invoices.tax_engines.protocol import TaxableLine, TaxQuote, TaxRequest
 from rebills.plan import plan_rebill
 from rebills.plan.counting import plan_lines
+from rebills.plan.discounts import with_discounts
 from rebills.plan.lines import PlannedLines
 from rebills.plan.requests import RebillFacts
 from rebills.plan.taxing import LineTaxing, TaxedBefore, with_contacts
-from rebills.services.facts import Originals, original_readings, read_originals
+from rebills.services.facts import Before, Originals, original_readings, read_originals
 from rebills.services.requests import PlannedRebill, RebillRequest, RefusedRebill
 
 NOT_ASKED = TaxQuote((), charges_tax=False)
@@ -42,8 +43,24 @@ def preview_rebills(*, client: Client, requests: Sequence[RebillRequest], today:
         *(reason_rows.of(client.pk, ReasonType.REBILL.value, code) for code in sorted(codes)),
     ):
         originals = read_originals(client, requests, today)
-        check_code = _reasons(client)
-        drafts = [_drafted(request, originals, check_code) for request in requests]
+        check = _rebill_check(client)
+        drafts = [_drafted(request, originals, check) for request in requests]
+    return _quoted(client, drafts)
+
+
+def preview_changes(
+    *, client: Client, requests: Sequence[RebillRequest], today: date, before: Before
+) -> list[PlannedRebill | RefusedRebill]:
+    """Return for pending documents what a rebill of `before` would be, one outcome per request, in their order.
+
+    Writes nothing, and does not check whether the documents may be changed.
+    """
+    originals = read_originals(client, requests, today, before)
+    return _quoted(client, [_drafted(request, originals, _no_check) for request in requests])
+
+
+def _quoted(client: Client, drafts: Sequence["_Draft | RefusedRebill"]) -> list[PlannedRebill | RefusedRebill]:
+    """Ask the tax engine about all drafts at once, and return the finished plans."""
     asking = {
         place: draft.taxed
         for place, draft in enumerate(drafts)
@@ -70,8 +87,16 @@ class _Draft(NamedTuple):
     stored: TaxAnswer
 
 
-def _reasons(client: Client) -> Callable[[int], None]:
-    """Return a check of rebill reasons that looks each reason code up only once."""
+Check = Callable[[DocumentFacts, RebillRequest], None]
+"""Refuses what may not be changed, or not as requested."""
+
+
+def _no_check(document: DocumentFacts, request: RebillRequest) -> None:
+    return None
+
+
+def _rebill_check(client: Client) -> Check:
+    """Return a check of rebills that looks each reason code up only once."""
 
     @cache
     def refused(reason_code: int) -> BillingError | None:
@@ -81,28 +106,28 @@ def _reasons(client: Client) -> Callable[[int], None]:
             return error
         return None
 
-    def check(reason_code: int) -> None:
-        error = refused(reason_code)
+    def check(document: DocumentFacts, request: RebillRequest) -> None:
+        refusal = why_not(Action.REBILL, document)
+        if refusal is not None:
+            raise refusal.error
+        error = refused(request.reason_code) if request.reason_code is not None else None
         if error is not None:
             raise error
 
     return check
 
 
-def _drafted(request: RebillRequest, originals: Originals, check_code: Callable[[int], None]) -> _Draft | RefusedRebill:
+def _drafted(request: RebillRequest, originals: Originals, check: Check) -> _Draft | RefusedRebill:
     known = originals.documents.get(request.invoice_no)
     account_no = known.account_no if known is not None else None
     try:
         document = originals.document(request)
-        refusal = why_not(Action.REBILL, document)
-        if refusal is not None:
-            raise refusal.error
-        if request.reason_code is not None:
-            check_code(request.reason_code)
+        check(document, request)
         facts = originals.facts(request)
-        changes = [originals.change(line, document) for line in request.lines]
+        lines = with_discounts(facts.original, request.lines, request.discount_percent, carries_unlisted=facts.carries_unlisted)
+        changes = [originals.change(line, document) for line in lines]
         before = TaxedBefore(facts.original, facts.tax)
-        lines = plan_lines(
+        planned = plan_lines(
             facts.original,
             changes,
             before.is_gross,
@@ -111,20 +136,20 @@ def _drafted(request: RebillRequest, originals: Originals, check_code: Callable[
             corrections=[originals.correction(one) for one in request.usage_corrections],
             services=originals.services,
         )
-        lines = with_contacts(lines, facts.bill_to_contact, facts.taxed_contact)
+        planned = with_contacts(planned, facts.bill_to_contact, facts.taxed_contact)
         taxing = {
             one.line.line_no: before.taxing(one, retax=facts.retax or one.retax)
-            for one in lines.lines
-            if one.line.line_no in lines.left
+            for one in planned.lines
+            if one.line.line_no in planned.left
         }
         return _Draft(
             request,
             document.account_no,
             facts,
-            lines,
+            planned,
             before,
             taxing,
-            _tax_request(facts, lines, before, taxing),
+            _tax_request(facts, planned, before, taxing),
             originals.exemption(request),
             originals.answers.get(request.invoice_no, TaxAnswer()),
         )
@@ -173,6 +198,6 @@ def _planned(client: Client, draft: _Draft, quote: TaxQuote | BillingError) -> P
         plan = plan_rebill(draft.facts, draft.lines, draft.before, draft.taxing, quote.taxes)
         answer = _answered(draft, quote, has_buyer=bool(plan.content.parties.bill_to))
         check_tax_data(client, answer)
-        return PlannedRebill(draft.request, draft.account_no, plan._replace(tax_answer=answer))
+        return PlannedRebill(draft.request, draft.account_no, plan.with_answer(answer))
     except BillingError as error:
         return RefusedRebill(draft.request, draft.account_no, error)

@@ -5,7 +5,7 @@ that needs approval and one that does not are issued in the same way.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
 from typing import NamedTuple
@@ -15,8 +15,10 @@ from django.utils import timezone
 
 from accounts import receipts
 from accounts.callers import Caller
+from accounts.event_types import PENDING as TYPE_OF_PENDING
+from accounts.kinds import CreditTo
 from accounts.models import Client, Event
-from accounts.rights import COLLECT, may
+from accounts.rights import COLLECT, CORRECT, check_may, may
 from accounts.trail import Act, acts_of_call, record_acts, refusal
 from billing_site.common.compiled_reads import compiled_read
 from billing_site.common.storage import reserve_ids
@@ -24,7 +26,7 @@ from billing_site.errors import BillingError, Detail, ErrorCode, error_from_even
 from invoices.models import Invoice
 from invoices.plan.actions import Action, why_not
 from invoices.plan.facts import BillingState
-from invoices.services.actions import document_facts
+from invoices.services.document_facts import document_facts
 from invoices.services.documents.approval_rules import rebill_approval_amount, rebill_needs_approval
 from invoices.services.documents.batches import in_halves
 from invoices.services.documents.comparisons import record_comparisons
@@ -32,9 +34,10 @@ from invoices.services.documents.document_storage import Links, insert_documents
 from invoices.services.documents.outcomes import Recorded
 from invoices.services.documents.rebill_markers import GENERATED
 from invoices.services.documents.rights import check_may_rebill
-from invoices.services.documents.tax_answers import record_tax_answers
+from invoices.services.documents.tax_answers import is_pending_for_tax_data, record_tax_answers
 from invoices.services.issuing.after_issue import finish_issued, settle_documents
 from invoices.services.issuing.issuing import IssuePolicy, Issuing, issue, pending_document
+from invoices.services.money.ledger.freed_money import check_may_refund, credit_to_of
 from invoices.services.planning.facts import lock_states
 from rebills.plan import RebillPlan
 from rebills.plan.requests import MoneyFacts
@@ -47,6 +50,22 @@ REFUSED = "rebill.refused"
 PENDING = "invoice.rebill_waits"
 
 
+def _not_noted(written: Sequence[RecordedRebill]) -> None:
+    return None
+
+
+class Approved(NamedTuple):
+    """An approval that was given before, for all rebills of a request together.
+
+    `by` approved them: a rebill is issued in that name, and is pending only if tax data is missing. `statement` says whether
+    statements are sent. `note` gets what was written, in the transaction that writes it.
+    """
+
+    by: Caller
+    statement: bool | None = None
+    note: Callable[[Sequence[RecordedRebill]], None] = _not_noted
+
+
 class Rebilling(NamedTuple):
     """Client, caller and business day of a request. `read_at` is when the facts of the plans were read."""
 
@@ -54,16 +73,24 @@ class Rebilling(NamedTuple):
     caller: Caller
     today: date
     read_at: datetime | None = None
+    approved: Approved | None = None
 
 
-def rebill_invoices(*, client: Client, requests: Sequence[RebillRequest], caller: Caller, today: date) -> list[RebillOutcome]:
+def rebill_invoices(
+    *,
+    client: Client,
+    requests: Sequence[RebillRequest],
+    caller: Caller,
+    today: date,
+    approved: Approved | None = None,
+) -> list[RebillOutcome]:
     """Rebill invoices, and return one outcome per request, in their order. A refusal does not affect the others.
 
     If the client's settings or four eyes require it, a rebill is pending and changes nothing until it is approved. Otherwise
     its amount due is collected after the commit, if requested, and its statement sent. If these fail, the rebill stays issued.
     If the request is retried after an interruption, results already recorded are returned, and the rest is done now.
     """
-    work = Rebilling(client, caller, today)
+    work = Rebilling(client, caller, today, approved=approved)
     outcomes = _rebilled_by_call(requests, work)
     left = [place for place in range(len(requests)) if place not in outcomes]
     for wave in _waves([requests[place] for place in left]):
@@ -135,7 +162,8 @@ def _rebill_some(requests: Sequence[RebillRequest], work: Rebilling) -> list[Reb
     except BillingError as error:
         return [RefusedRebill(request, None, error) for request in requests]
     work = work._replace(read_at=timezone.now())
-    planned = [_check_collecting(one, work) for one in preview_rebills(client=work.client, requests=requests, today=work.today)]
+    previewed = preview_rebills(client=work.client, requests=requests, today=work.today)
+    planned = [_check_refunding(_check_collecting(one, work), work) for one in previewed]
     ready = [one for one in planned if isinstance(one, PlannedRebill)]
     written = in_halves(ready, partial(_write, work), lambda one, error: RefusedRebill(one.request, one.account_no, error))
     outcomes = {one.request.invoice_no: one for one in _settled(written, work)}
@@ -147,9 +175,10 @@ def _check_collecting(one: PlannedRebill | RefusedRebill, work: Rebilling) -> Pl
 
     A caller without that right must request no collection. If the rebill needs approval, the approver's right decides instead.
     """
-    if isinstance(one, RefusedRebill) or not one.plan.facts.collects or may(work.caller, COLLECT):
+    collector = work.caller if work.approved is None else work.approved.by
+    if isinstance(one, RefusedRebill) or not one.plan.facts.collects or may(collector, COLLECT):
         return one
-    if not one.request.collect and _needs_approval(one.plan, work.client):
+    if not one.request.collect and _needs_approval(one.plan, work):
         return one
     error = BillingError(
         COLLECT.refused, Detail("rebill with collect (do_collect) false, or ask who may collect"), field="collect"
@@ -157,8 +186,28 @@ def _check_collecting(one: PlannedRebill | RefusedRebill, work: Rebilling) -> Pl
     return RefusedRebill(one.request, one.account_no, error)
 
 
-def _needs_approval(plan: RebillPlan, client: Client) -> bool:
-    return rebill_needs_approval(client, rebill_approval_amount(plan.original.total, plan.rebill.total), plan.tax_answer)
+def _check_refunding(one: PlannedRebill | RefusedRebill, work: Rebilling) -> PlannedRebill | RefusedRebill:
+    """Refuse a rebill that would refund money if the caller may not (90026), or if refunds need a second person (90176). If the
+    rebill needs approval, its approver is the second person."""
+    if isinstance(one, RefusedRebill):
+        return one
+    try:
+        if work.approved is not None and one.plan.money.refunded:
+            check_may(work.approved.by, CORRECT)  # a second person has approved the refunds too
+        elif _needs_approval(one.plan, work) and one.plan.money.refunded:
+            check_may(work.caller, CORRECT)
+        else:
+            check_may_refund(work.client, work.caller, one.plan.money.refunded)
+    except BillingError as error:
+        return RefusedRebill(one.request, one.account_no, error)
+    return one
+
+
+def _needs_approval(plan: RebillPlan, work: Rebilling) -> bool:
+    if work.approved is not None:
+        return is_pending_for_tax_data(work.client, plan.tax_answer)
+    amount = rebill_approval_amount(plan.original.total, plan.rebill.total)
+    return rebill_needs_approval(work.client, amount, plan.tax_answer)
 
 
 class _Written(NamedTuple):
@@ -175,7 +224,7 @@ def _write(work: Rebilling, ready: Sequence[PlannedRebill]) -> list[RecordedRebi
     good = [one for one in checked if isinstance(one, PlannedRebill)]
     written = {
         one.request.invoice_no: _Written(
-            RecordedRebill(one.request, one.account_no, rebill_no, _needs_approval(one.plan, work.client)), one.plan
+            RecordedRebill(one.request, one.account_no, rebill_no, _needs_approval(one.plan, work)), one.plan
         )
         for one, rebill_no in zip(good, reserve_ids(Invoice, len(good)), strict=True)
     }
@@ -186,7 +235,11 @@ def _write(work: Rebilling, ready: Sequence[PlannedRebill]) -> list[RecordedRebi
     _insert(list(written.values()), issuing, work)
     now = {one.recorded.rebill_no: one.plan for one in written.values() if not one.recorded.is_pending}
     rebills = _pending_rebills(sorted(now))
-    issue([pending_document(one, now[one.pk].content, now[one.pk].facts.original) for one in rebills], issuing)
+    by = issuing
+    if work.approved is not None:
+        by = by._replace(policy=IssuePolicy(work.client, statement=work.approved.statement), caller=work.approved.by)
+        work.approved.note([one.recorded for one in written.values()])
+    issue([pending_document(one, now[one.pk].content, now[one.pk].facts.original) for one in rebills], by)
     return [one if isinstance(one, RefusedRebill) else written[one.request.invoice_no].recorded for one in checked]
 
 
@@ -237,7 +290,11 @@ def _insert(written: Sequence[_Written], issuing: Issuing, work: Rebilling) -> N
     for one, plan in written:
         documents.append((one.rebill_no, plan.content))
         links[one.rebill_no] = Links(
-            plan.facts.chain_root, one.request.collect, plan.facts.statement_contact, one.request.keeps_due_date
+            plan.facts.chain_root,
+            one.request.collect,
+            plan.facts.statement_contact,
+            one.request.keeps_due_date,
+            credit_to=one.request.credit_to,
         )
         acts += _acts(one, plan)
     insert_documents(
@@ -267,7 +324,7 @@ def _acts(one: RecordedRebill, plan: RebillPlan) -> list[Act]:
         "excluded": [row.line_no for row in plan.excluded],
         "recounted": plan.recounted_lines,
     }
-    generated = Act(GENERATED, one.account_no, one.rebill_no, after=after)
+    generated = Act(GENERATED, one.account_no, one.rebill_no, after=after, type=TYPE_OF_PENDING if one.is_pending else None)
     if not one.is_pending:
         return [generated]
     return [generated, Act(PENDING, one.account_no, one.request.invoice_no, after={"rebill": one.rebill_no})]
@@ -275,7 +332,7 @@ def _acts(one: RecordedRebill, plan: RebillPlan) -> list[Act]:
 
 def _settled(written: Sequence[RecordedRebill | RefusedRebill], work: Rebilling) -> list[RebillOutcome]:
     recorded = [one for one in written if isinstance(one, RecordedRebill)]
-    issued = [Recorded(one.account_no, one.rebill_no) for one in recorded if not one.is_pending]
+    issued = [Recorded(one.account_no, one.rebill_no, _refunds(one.request, work)) for one in recorded if not one.is_pending]
     settled = settle_documents(work.client, issued, work.caller, work.today)
     outcomes: list[RebillOutcome] = []
     for one in written:
@@ -285,6 +342,10 @@ def _settled(written: Sequence[RecordedRebill | RefusedRebill], work: Rebilling)
         else:
             outcomes.append(one)
     return outcomes
+
+
+def _refunds(request: RebillRequest, work: Rebilling) -> bool:
+    return credit_to_of(work.client, request.credit_to, CreditTo.OLDEST_OPEN_INVOICE).refunds
 
 
 def _refusal(one: RefusedRebill) -> Act:

@@ -1,6 +1,5 @@
 """Rebill requests as the API, pages and commands send them: with the numbers that callers know, not primary keys."""
 
-from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -8,58 +7,28 @@ from billing_site.errors import BillingError
 from invoices.models import Statement
 from invoices.services.documents.collection_results import Collected
 from rebills.plan import RebillPlan
+from rebills.plan.requests import RequestedLine, RequestedUsage
 
-
-class RequestedLine(NamedTuple):
-    """The requested change of a line. None keeps the original's value.
-
-    `client_service_id` is used if `service_no` is not set. Contacts are numbers within the account. `retax`: look the tax rates
-    up again. `path` and `prefix` locate the line in the request, for error messages.
-    """
-
-    line_no: int
-    path: str = ""
-    prefix: str = ""
-    exclude: bool = False
-    service_no: int | None = None
-    client_service_id: str | None = None
-    rate_per_unit: Decimal | None = None
-    units: Decimal | None = None
-    amount: Decimal | None = None
-    comments: str = ""
-    po_num: str | None = None
-    bill_from_location_no: int | None = None
-    ship_from_location_no: int | None = None
-    bill_to_address_seq: int | None = None
-    ship_to_address_seq: int | None = None
-    description: str | None = None
-    period_start: date | None = None
-    period_end: date | None = None
-    retax: bool = False
-
-
-class RequestedUsage(NamedTuple):
-    """The corrected total units of a metered charge.
-
-    The charge is named by one of its lines, or by plan instance, service and first day, as far as needed to name only one.
-    """
-
-    units: Decimal
-    path: str = ""
-    line_no: int | None = None
-    plan_instance_no: int | None = None
-    service_no: int | None = None
-    client_service_id: str | None = None
-    period_start: date | None = None
-    comments: str = ""
+__all__ = [
+    "PlannedRebill",
+    "RebillOutcome",
+    "RebillRequest",
+    "RecordedRebill",
+    "RefusedRebill",
+    "RequestedLine",
+    "RequestedUsage",
+    "SettledRebill",
+]
 
 
 class RebillRequest(NamedTuple):
     """A requested rebill.
 
-    For `carries_unlisted`, `collect` and `keeps_due_date`, None means the client's setting. `statement_contact_no` is a number
-    within the account. If `account_no` or `client_acct_id` is set, the invoice must belong to that account. `fingerprint` is of
-    the preview that was seen. `reason_code` may be missing only for a preview. `retax`: look all tax rates up again.
+    For `carries_unlisted`, `collect` and `keeps_due_date`, None means the client's setting, and so does an empty `credit_to`, a
+    value of CreditTo: where freed payments go. `statement_contact_no` is a number within the account. If `account_no` or
+    `client_acct_id` is set, the invoice must belong to that account. `fingerprint` is of the preview that was seen.
+    `reason_code` may be missing only for a preview. `retax`: look all tax rates up again. `discount_percent` is taken off all
+    lines.
     """
 
     invoice_no: int
@@ -75,6 +44,8 @@ class RebillRequest(NamedTuple):
     fingerprint: str = ""
     usage_corrections: tuple[RequestedUsage, ...] = ()
     retax: bool = False
+    credit_to: str = ""
+    discount_percent: Decimal | None = None
 
 
 class PlannedRebill(NamedTuple):

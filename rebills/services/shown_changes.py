@@ -8,24 +8,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Client
-from rebills.plan.differences import CATEGORY, RETAX, TAX_RATES, Change, Difference, Names, TaxedAgain
+from invoices.line_columns import COLUMNS, FIGURES
+from rebills.plan.differences import CATEGORY, RETAX, Change, Difference, Names, TaxedAgain
 
-NAMES = {
-    "service_id": _("service"),
-    "description": _("text"),
-    "units": _("units"),
-    "rate_per_unit": _("rate"),
-    "amount": _("amount"),
-    "base_amount": _("base amount"),
-    "period_start": _("first day"),
-    "period_end": _("last day"),
-    "po_num": _("PO number"),
-    "bill_from_location_id": _("billed from"),
-    "ship_from_location_id": _("shipped from"),
-    "bill_to_contact_id": _("billed to"),
-    "ship_to_contact_id": _("shipped to"),
-    TAX_RATES: _("tax"),
-}
 KINDS = {
     "service_id": "service",
     "bill_from_location_id": "location",
@@ -91,13 +76,10 @@ def location_names(client: Client) -> dict[tuple[str, int], str]:
     return {("location", number): name or own_id for number, own_id, name in rows}
 
 
-FIGURES = {"amount": "amount", "base_amount": "base", "units": "number", "rate_per_unit": "number"}
-
-
 def _shown(change: Change, names: Names) -> ShownChange:
     column = change.column
     before, after = (_value(column, value, names) for value in (change.before, change.after))
-    return ShownChange(NAMES[column], FIGURES.get(column, "text"), before, after)
+    return ShownChange(COLUMNS[column], FIGURES.get(column, "text"), before, after)
 
 
 def _value(column: str, value: Any, names: Names) -> Decimal | str | None:

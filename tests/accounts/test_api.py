@@ -8,6 +8,7 @@ from rest_framework.test import APIClient
 
 from accounts.keys import create_key
 from accounts.models import Account, Contact, PaymentMethod, Plan, PlanInstance, Service
+from accounts.models.identities import BUYER_FIELDS
 from tests.support.accounts_api import API, basic, create, with_key, wrong
 from tests.support.factories import BY_TEST, AccountFactory, a_plan, an_account
 from tests.support.resources import api
@@ -85,6 +86,7 @@ def test_an_account_is_opened_read_and_found(acme, api):
         "bill_day": 31,
         "next_bill_date": None,
         "last_bill_date": None,
+        "pauses": [],
         "tax_exemption": "none",
         "tax_exemption_from": None,
         "tax_exemption_reason": "",
@@ -95,6 +97,10 @@ def test_an_account_is_opened_read_and_found(acme, api):
         "electronic_address": "",
         "buyer_reference": "",
         "language": "",
+        "e_invoice_profile": "",
+        **dict.fromkeys(BUYER_FIELDS[6:], ""),
+        "note": "",
+        "tags": "",
     }
     assert account.client == acme
     assert api.get(f"{API}/accounts/{account.pk}/").json()["client_acct_id"] == "C-1"
@@ -214,11 +220,15 @@ def test_tax_rates_are_created_and_found(acme, api):
     assert api.get(f"{API}/tax-rates/?country=FR").json()["results"] == []
 
 
-@pytest.mark.parametrize("method", ["put", "patch", "delete"])
-def test_nothing_is_changed_or_deleted(acme, api, method):
+def test_nothing_is_put_and_accounts_are_not_deleted(acme, api):
     account = an_account(acme)
-    for address in (f"accounts/{account.pk}", f"plans/{Plan.objects.get().pk}"):
-        response = getattr(api, method)(f"{API}/{address}/", {}, format="json")
+    acts = (
+        (api.put, f"accounts/{account.pk}"),
+        (api.put, f"plans/{Plan.objects.get().pk}"),
+        (api.delete, f"accounts/{account.pk}"),
+    )
+    for act, address in acts:
+        response = act(f"{API}/{address}/", {}, format="json")
         assert (response.status_code, response.json()["error_code"]) == (405, 1012)
 
 

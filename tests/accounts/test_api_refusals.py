@@ -4,6 +4,7 @@ from unittest import mock
 
 import pytest
 
+from accounts.kinds import ChargeType
 from accounts.models import Account, Contact, PaymentMethod, Plan, PlanInstance
 from tests.support.accounts_api import API, create, wrong
 from tests.support.factories import AccountFactory, ContactFactory, PlanFactory, ServiceFactory, a_plan
@@ -22,7 +23,7 @@ __all__ = ["api"]
         ({"client_acct_id": ""}, 1010, "client_acct_id"),
         ({"client_acct_id": "x" * 51}, 1012, "client_acct_id"),
         ({"client_acct_id": "a\u0000"}, 1012, "client_acct_id"),
-        ({"client_acct_id": "C-0"}, 1016, "non_field_errors"),
+        ({"client_acct_id": "C-0"}, 1016, "client_acct_id"),
         ({"status": 7}, 1016, "status"),
         ({"status": "active"}, 1016, "status"),
         ({"currency": "USD"}, 1016, "currency"),
@@ -60,7 +61,7 @@ def test_everything_that_is_wrong_is_told_at_once_and_what_is_missing_comes_firs
         ({"start_date": "20260110"}, 1024, "start_date"),
         ({"start_date": 7}, 1024, "start_date"),
         ({"start_date": None}, 1010, "start_date"),
-        ({"end_date": "2026-01-09"}, 1016, "non_field_errors"),
+        ({"end_date": "2026-01-09"}, 1016, "end_date"),
         ({"units": "x"}, 1016, "units"),
         ({"units": "NaN"}, 1016, "units"),
         ({"units": "-1"}, 1016, "units"),
@@ -109,7 +110,15 @@ def test_a_plan_in_another_currency_is_refused_by_the_service(acme, api):
         ([{"rate_per_unit": "1"}], 1010, "charges[0].service"),
         ([{"service": "mine", "rate_per_unit": "-1"}], 1016, "charges[0].rate_per_unit"),
         ([{"service": "mine", "rate_per_unit": "12345678901"}], 1012, "charges[0].rate_per_unit"),
-        ([{"service": "mine", "rate_per_unit": "1"}, {"service": "mine", "rate_per_unit": "2"}], 1016, "non_field_errors"),
+        ([{"service": "mine", "rate_per_unit": "1"}, {"service": "mine", "rate_per_unit": "2"}], 1016, "charges[1].line_type"),
+        ([{"service": "mine", "rate_per_unit": "1", "record_increment": "6"}], 1016, "charges[0].record_increment"),
+        ([{"service": "mine", "rate_per_unit": "1", "record_minimum": "6"}], 1016, "charges[0].record_minimum"),
+        ([{"service": "mine", "rate_per_unit": "1", "line_type": 6, "record_minimum": "0"}], 1016, "charges[0].record_minimum"),
+        (
+            [{"service": "mine", "rate_per_unit": "1", "line_type": ChargeType.ACTIVATION, "billing_interval": 3}],
+            1016,
+            "charges[0].billing_interval",
+        ),
     ],
 )
 def test_a_plan_comes_with_good_charges_or_not_at_all(acme, api, charges, code, field):
@@ -119,6 +128,7 @@ def test_a_plan_comes_with_good_charges_or_not_at_all(acme, api, charges, code, 
             charge["service"] = service.pk
     answer = wrong(api, "plans", {"client_plan_id": "p", "name": "P", "currency": "usd", "charges": charges})
     assert (answer[0], list(answer[2])) == (code, [field]), answer
+    assert "Constraint" not in answer[1] and "1E-10" not in answer[1]
     assert not Plan.objects.exists()
 
 

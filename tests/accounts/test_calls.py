@@ -276,7 +276,7 @@ def test_a_session_without_its_csrf_token_changes_nothing(acme):
     browser = Browser(enforce_csrf_checks=True)
     browser.force_login(user)
     answer = browser.post("/api/v1/invoices/", json.dumps({"acct_no": an_account(acme).pk}), content_type="application/json")
-    assert (answer.status_code, Invoice.objects.count()) == (403, 0)
+    assert (answer.status_code, answer.json()["error_code"], Invoice.objects.count()) == (403, 90375, 0)
 
 
 def test_master_data_is_added_with_the_permission_to_add_it(acme):

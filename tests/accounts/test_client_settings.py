@@ -148,9 +148,32 @@ def test_who_may_not_change_settings_confirms_none(guarded):
     change = proposed(guarded)
     with pytest.raises(BillingError, match="90009"):
         confirm_change(guarded, change.pk, caller=Caller(staff=staff(guarded, "Vera", "Viewer")))
-    key, _secret = create_key(guarded, caller=BY_TEST, name="shop")
+    for rights, refusal in (({}, "90009"), ({"may_change_settings": True}, "90071")):
+        key, _secret = create_key(guarded, caller=BY_TEST, name="shop", **rights)
+        with pytest.raises(BillingError, match=refusal):
+            confirm_change(guarded, change.pk, caller=Caller(api_key=key))
+
+
+def test_where_customers_pay_is_decided_by_two_people_where_four_eyes_are_on(guarded):
+    ann, bob = (Caller(staff=staff(guarded, name)) for name in ("Ann", "Bob"))
+    guarded.iban, guarded.bank_name = "DE75512108001245126199", "Sparkasse"
+    change = change_settings(guarded, ["iban", "bank_name"], caller=ann)
+    stored = Client.objects.get(pk=guarded.pk)
+    assert (stored.iban, stored.bank_name, change.after) == ("", "Sparkasse", {"iban": "DE75512108001245126199"})
     with pytest.raises(BillingError, match="90071"):
-        confirm_change(guarded, change.pk, caller=Caller(api_key=key))
+        confirm_change(guarded, change.pk, caller=ann)
+    confirm_change(guarded, change.pk, caller=bob)
+    assert Client.objects.get(pk=guarded.pk).iban == "DE75512108001245126199"
+    key, _secret = create_key(guarded, caller=BY_TEST, name="shop", may_change_settings=True)
+    stored.iban = ""
+    with pytest.raises(BillingError, match="90331"):
+        change_settings(stored, ["iban"], caller=Caller(api_key=key))
+
+
+def test_where_customers_pay_is_changed_at_once_without_four_eyes(acme):
+    acme.iban = "DE75512108001245126199"
+    assert change_settings(acme, ["iban"], caller=Caller(staff=staff(acme, "Ann"))) is None
+    assert Client.objects.get(pk=acme.pk).iban == "DE75512108001245126199"
 
 
 def test_the_database_keeps_one_proposal_and_two_people(guarded):

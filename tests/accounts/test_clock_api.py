@@ -41,7 +41,7 @@ def test_the_clock_is_read_in_the_clients_time_and_moved_by_hours(acme, clock):
         "system_date": "2026-01-10",
         "system_time": "07:30:00",
         "current_offset_hours": 1,
-        "is_batch_running": None,
+        "is_batch_running": "false",
     }
     assert clock("advance_virtual_datetime", hours="48") == {
         "error_code": 0,

@@ -125,6 +125,7 @@ def test_every_column_of_units_and_prices_is_exact():
         "units",
         "rate_per_unit",
         "list_rate_per_unit",
+        "price_units",
         "tier_from",
         "tier_to",
     }

@@ -311,7 +311,12 @@ def test_files_that_cannot_be_read_say_why(signed_in, content, why):
     [
         (Contact, "client_acct_id,contact_no,role,name,mail", "A-1,1,account,Ada,a@b.example", "`mail`. Did you mean `email`?"),
         (Account, f"{ACCOUNT},bill_days", "A-2,1,usd,30,5", "`bill_days`. Did you mean `bill_day`?"),
-        (Service, f"{SERVICE},locations", "s-1,Phone,4000,telecom,0,HQ", "`locations`. Known here: client_no, "),
+        (
+            Service,
+            f"{SERVICE},warehouse",
+            "s-1,Phone,4000,telecom,0,HQ",
+            "`warehouse`. Known here: buyer_item_number, classifications, client_no, ",
+        ),
         (Plan, "client_plan_id,name,billing_interval,term_month", "p,P,1,12", "`term_month`. Did you mean `term_months`?"),
         (
             TaxRate,
@@ -320,7 +325,12 @@ def test_files_that_cannot_be_read_say_why(signed_in, content, why):
             "`valid_unto`. Did you mean `valid_to`?",
         ),
         (ReasonCode, "type,code,name,active", "refund,900,Own,0", "`active`. Did you mean `is_active`?"),
-        (PlanCharge, "client_plan_id,client_service_id,line_type,rate", "p,tv,1,5", "`rate`. Known here: client_no, "),
+        (
+            PlanCharge,
+            "client_plan_id,client_service_id,line_type,rate",
+            "p,tv,1,5",
+            "`rate`. Known here: billing_interval, client_no, ",
+        ),
         (
             RateSchedule,
             "client_plan_id,client_service_id,line_type,currency,model,rate_per_unit,minimum,valid_from",
@@ -343,6 +353,21 @@ def test_a_decimal_comma_is_named(signed_in, acme):
     page = tried(signed_in, TaxRate, "name;country;percent;valid_from\nVAT;DE;19,5;2031-01-01")
     assert "Write decimals with a point" in str(faults(page))
     assert not TaxRate.objects.exists()
+
+
+@pytest.mark.parametrize("percent", ["1e1", "1E+1"])
+def test_an_exponent_is_named(signed_in, acme, percent):
+    page = tried(signed_in, TaxRate, "name;country;percent;valid_from", f"VAT;DE;{percent};2031-01-01")
+    assert "Write all its digits: 100, not 1e2." in str(faults(page))
+    assert not TaxRate.objects.exists()
+
+
+def test_bands_with_exponents_are_refused(signed_in, acme):
+    a_charge(a_plan(acme, {"tv": "5"}, client_plan_id="p"), "minutes", line_type=USAGE, tiers={"0": "9"})
+    header = "client_plan_id,client_service_id,line_type,currency,model,bands,valid_from"
+    page = tried(signed_in, RateSchedule, header, "p,minutes,6,usd,tiered,0:0.1 1e2:0.5,2031-01-01")
+    assert "Write bands like this: 0:0.10 100:0.05" in str(faults(page))
+    assert RateSchedule.objects.count() == 2
 
 
 def test_computed_doubles_are_rounded(signed_in, acme):

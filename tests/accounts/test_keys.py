@@ -16,7 +16,7 @@ from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import DecisionAct, InvoiceStatus
 from invoices.plan.actions import Action
 from invoices.services.actions import available_actions
-from invoices.services.approving.decide_pending import approve_invoices
+from invoices.services.approving.acts import approve_invoices
 from invoices.services.approving.preview import preview_decision
 from tests.support.admin_pages import act, add_url, change_url, errors, list_url, texts
 from tests.support.billing import bill
@@ -127,8 +127,15 @@ def test_a_new_clients_first_key_has_what_its_maker_may_give(acme, admin_client)
         "name": "Northwind",
         "time_zone": "UTC",
         "four_eyes": "off",
+        "e_invoice": "none",
+        "e_invoice_profile": "en16931",
         "four_eyes_amount": 0,
         "payment_terms_days": 30,
+        "keep_documents_years": 10,
+        "keep_calls_days": 90,
+        "keep_mails_days": 365,
+        "keep_event_data_days": 730,
+        "keep_accesses_days": 365,
         "taxable_address_order": "account",
         "tax_rounding": "document",
         "tax_engine": "table",

@@ -4,12 +4,14 @@ import json
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from accounts.keys import create_key
 from accounts.models import Client, Contact, Service, ServiceLocation
 from billing_site.common.places import country_code, place_of, region_code
+from billing_site.errors import BillingError
 from invoices.models import TaxRate
+from invoices.services.runs.filters import read_filter
 from tests.support.admin_pages import add_url, errors
 from tests.support.billing import JAN_10, bill
 from tests.support.calling import RIGHTS
@@ -42,6 +44,9 @@ def test_names_of_the_united_states(text):
         ("XX", ""),
         ("EU", ""),
         ("", ""),
+        ("Deutschland", "DE"),
+        ("österreich", "AT"),
+        ("Vereinigtes Königreich", "GB"),
     ],
 )
 def test_names_of_other_countries(text, code):
@@ -121,6 +126,57 @@ def test_rest_refuses_a_country_that_there_is_not(path, model, body, post, acme)
     assert answer.json()["errors"] == {"country": ["Narnia is not a country. Give a country code or name, such as US."]}
 
 
+@pytest.mark.parametrize(("path", "model", "body"), PLACES, ids=[path for path, _, _ in PLACES])
+@pytest.mark.parametrize(("country", "region"), [("US", "Kalifornia"), ("Canada", "CA"), ("US", "ON"), ("US", "US-XX")])
+def test_rest_refuses_a_region_that_its_country_does_not_have(path, model, body, country, region, post, acme):
+    """No tax rate could ever match it."""
+    named = {"acct_no": an_account(acme).pk} if path == "contacts" else {}
+    before = model.objects.count()
+    answer = post(path, **body, **named, country=country, region=region)
+    assert (answer.status_code, answer.json()["error_code"], list(answer.json()["errors"])) == (400, 1016, ["region"])
+    assert model.objects.count() == before
+
+
+@pytest.mark.parametrize(
+    ("country", "region", "kept"),
+    [
+        ("US", "AE", "AE"),
+        ("US", "Armed Forces Pacific", "AP"),
+        ("US", "Guam", "GU"),
+        ("US", "Washington, D.C.", "DC"),
+        ("CA", "Newfoundland", "NL"),
+        ("CA", "Yukon Territory", "YT"),
+        ("AU", "New South Wales", "New South Wales"),
+        ("DE", "Bayern", "Bayern"),
+        ("US", "", ""),
+    ],
+)
+def test_every_region_of_an_address_is_known(country, region, kept, post, acme):
+    answer = post("contacts", contact_no=9, name="Ada", acct_no=an_account(acme).pk, country=country, region=region)
+    assert (answer.status_code, answer.json().get("region")) == (201, kept), answer.json()
+
+
+def test_a_region_that_was_stored_before_stays_until_it_is_changed(acme, post, client):
+    number = post("contacts", contact_no=9, name="Ada", acct_no=an_account(acme).pk, country="US", region="CA").json()["id"]
+    Contact.objects.filter(pk=number).update(region="Kalifornia")
+    contact = Contact.objects.get(pk=number)
+    contact.name = "Ada Miller"
+    contact.full_clean()
+    contact.region = "Kalifornien"
+    with pytest.raises(ValidationError) as refused:
+        contact.full_clean()
+    assert list(refused.value.message_dict) == ["region"]
+
+
+def test_the_command_and_the_filter_of_a_run_refuse_a_region_that_there_is_not(acme):
+    with pytest.raises(CommandError, match="has no region Kalifornia"):
+        call_command("create_client", "Acme Telecom", "--country", "US", "--region", "Kalifornia")
+    with pytest.raises(BillingError) as refused:
+        read_filter(acme, {"regions": ["US-CA", "US-Kalifornia", "DE-Bayern"]})
+    assert (refused.value.code.number, refused.value.field) == (1016, "regions")
+    assert "DE-Bayern" not in refused.value.message
+
+
 def test_the_admin_keeps_codes(acme, admin_client):
     account = an_account(acme)
     page = {"account": account.pk, "contact_no": 9, "role": "other", "name": "Ada", "country": "usa", "region": "New York"}
@@ -128,6 +184,8 @@ def test_the_admin_keeps_codes(acme, admin_client):
     assert account.contacts.values_list("country", "region").get(contact_no=9) == ("US", "NY")
     refused = admin_client.post(add_url(Contact), {**page, "contact_no": 10, "country": "Narnia"})
     assert list(errors(refused)) == ["country"]
+    refused = admin_client.post(add_url(Contact), {**page, "contact_no": 10, "region": "Kalifornia"})
+    assert list(errors(refused)) == ["region"]
 
 
 def test_a_new_client_has_codes(db):
@@ -196,6 +254,7 @@ def test_a_client_adds_a_tax_category(acme, post):
 
 def test_the_admin_refuses_an_unknown_tax_category(acme, admin_client):
     page = {"client": acme.pk, "client_service_id": "s", "name": "S", "gl_code": "1", "tax_category": "standrad"}
+    page |= {"unit_code": "C62", "price_units": "1"}
     assert list(errors(admin_client.post(add_url(Service), page))) == ["tax_category"]
     rate = {
         "client": acme.pk,

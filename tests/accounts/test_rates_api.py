@@ -41,6 +41,7 @@ def test_a_list_price_is_added_to_a_charge_and_stands_beside_the_first(api, char
         "id": charge.rates.latest("pk").pk,
         "currency": "usd",
         "model": "flat",
+        "band_edge": "above",
         "rate_per_unit": "25.0000000000",
         "tiers": [],
         "minimum_amount": "5.0000",
@@ -219,9 +220,12 @@ def test_an_own_price_is_of_a_charge_of_its_plan(acme, api, instance):
     assert not instance.own_rates.exists()
 
 
-@pytest.mark.parametrize("method", ["put", "patch", "delete"])
-def test_a_price_is_not_changed_or_deleted_here(api, charge, method):
-    assert getattr(api, method)(f"{API}/rates/{charge.rates.get().pk}/", {}, format="json").status_code == 405
+def test_a_price_is_not_put_and_its_rate_is_not_patched(api, charge):
+    price = charge.rates.get()
+    assert api.put(f"{API}/rates/{price.pk}/", {}, format="json").status_code == 405
+    tiers = [{"from_unit": "0", "rate_per_unit": "99"}]
+    refused = api.patch(f"{API}/rates/{price.pk}/", {"tiers": tiers}, format="json")
+    assert (refused.status_code, list(refused.json()["errors"])) == (409, ["tiers"])
 
 
 def test_a_customer_who_was_billed_elsewhere_is_taken_over_with_an_opening_position(acme, api):

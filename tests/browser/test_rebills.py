@@ -258,7 +258,7 @@ def test_review_and_refusals_look(builder):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         assert violations(page) == []
     of_line(page, 3, "units").fill("x")
-    expect(page.locator("#errors-3")).to_have_text("Units: A valid number is required.")
+    expect(page.locator("#errors-3")).to_have_text("Units: Enter a number.")
     assert violations(page) == []
     of_line(page, 3, "units").fill("3")
     page.get_by_label("Reason").select_option("1")
@@ -309,3 +309,17 @@ def test_an_invoice_that_is_credited_says_why_it_is_not_rebilled(opened, boss, i
     expect(page.get_by_role("alert")).to_contain_text("The invoice has a credit memo that is not voided")
     page.get_by_role("link", name="Show CM-000001").click()
     assert page.url.endswith(f"/invoices/{memo.pk}/")
+
+
+def test_on_a_phone_the_total_stays_in_sight_while_lines_are_changed(builder):
+    page = builder
+    page.set_viewport_size(PHONE)
+    total = page.locator("#live-total")
+    of_line(page, 3, "rate_per_unit").fill("40")
+    expect(total).to_contain_text("-$11.00")
+    of_line(page, 1, "rate_per_unit").scroll_into_view_if_needed()
+    expect(total).to_be_in_viewport()
+    assert violations(page) == []
+    assert wider_than_screen(page) <= 0
+    page.set_viewport_size(DESK)
+    assert (page.locator("#rebill-summary").is_visible(), total.is_visible()) == (True, DESK["width"] < 1200)

@@ -4,6 +4,7 @@ import re
 import signal
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
 
 from accounts.clock import today
 from tests.support.factories import ClientFactory, a_plan, an_account
@@ -39,7 +40,13 @@ def test_a_run_is_finished_by_the_worker_after_its_browser_was_closed(chromium, 
     plan = a_plan(client, {"phone": "30.00"})
     for _ in range(ACCOUNTS):
         an_account(client, plan, start=today(client))
-    get_user_model().objects.create_superuser("boss", password="a-password-of-the-tests")
+    # The site is a process of its own, which does not know the quick passwords of the tests.
+    get_user_model().objects.create(
+        username="boss",
+        is_staff=True,
+        is_superuser=True,
+        password=make_password("a-password-of-the-tests", hasher="pbkdf2_sha256"),
+    )
     with served_with_worker(tmp_path) as (site, supervisor):
         (worker,) = workers_of(site)
         with halted_and_killed(site, worker):

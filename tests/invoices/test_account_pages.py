@@ -210,8 +210,8 @@ def test_an_account_that_was_billed_offers_an_advance_invoice(acme, staff):
     account = an_account(acme)
     first = bill(account, PROCESS, JAN_10)
     page, resolving = refused(staff, account)
-    assert "Cannot be billed now." in page and "next anniversary billing date is in the future: 2026-02-10" in page
-    assert f"only supported for first invoice: the account already has invoice {first.pk}" in page
+    assert "Cannot be billed now." in page and "The next bill date of the account is in the future: Feb 10, 2026." in page
+    assert "lternate bill day" not in page and f"invoice {first.pk}" not in page
     assert resolving == (f"/accounts/{account.pk}/generate/?mode=advance", "Bill the coming cycle in advance")
     bill(account, PROCESS, JAN_10, advance=True)
     assert refused(staff, account)[1] is None
@@ -221,27 +221,30 @@ def test_an_account_with_a_pending_invoice_leads_to_it(acme, staff):
     account = an_account(acme)
     pending = bill(account, PROCESS, JAN_10, force_pending=True)
     page, resolving = refused(staff, account)
-    assert f"has a pending invoice on file and awaiting approval: invoice {pending.pk}" in page
+    assert f"The account has a pending invoice: invoice {pending.pk}. Approve or discard it first" in page
     assert resolving.address == f"/invoices/{pending.pk}/"
 
 
 @pytest.mark.parametrize(
     ("fields", "said"),
-    [({"is_test": True}, "account is a TEST account"), ({"status": -1}, "account status prevents it: status -1")],
+    [
+        ({"is_test": True}, "A test account is not billed"),
+        ({"status": -1}, "The account is not billed in its status: status -1"),
+    ],
 )
-def test_what_is_changed_in_the_admin_leads_there(acme, fields, said):
+def test_what_is_changed_at_the_account_leads_there(acme, fields, said):
     account = an_account(acme, **fields)
     page, resolving = refused(session_of(acme, *EVERYTHING, "accounts.change_account"), account)
     assert said in page
-    assert resolving.address == f"/admin/accounts/account/{account.pk}/change/"
+    assert resolving.address == f"/accounts/{account.pk}/edit/"
     assert refused(session_of(acme, *EVERYTHING), account)[1] is None
 
 
 def test_an_account_without_a_plan_leads_to_giving_it_one(acme):
     account = AccountFactory(client=acme)
     page, resolving = refused(session_of(acme, *EVERYTHING, "accounts.add_planinstance"), account)
-    assert "does not have a billable service plan" in page and "The account has no active plan" in page
-    assert resolving.address == f"/admin/accounts/planinstance/add/?account={account.pk}"
+    assert "The account has no plan that can be billed" in page and "The account has no active plan" in page
+    assert resolving.address == f"/accounts/{account.pk}/plans/new/"
 
 
 def test_an_account_shows_plans_usage_invoices_ledger_and_timeline(acme, staff):
@@ -261,14 +264,23 @@ def test_an_account_shows_plans_usage_invoices_ledger_and_timeline(acme, staff):
     assert "-$12.50 $17.50" in page
     assert "Balance $17.50" in page
     assert "Visa ending 4242" in page and "Ada Byron" in page
-    assert "invoice generated" in page and "· process test" in page
+    assert "Invoice generated" in page and "· process test" in page
+
+
+def test_what_is_open_is_not_pushed_off_the_page_by_newer_invoices(acme, staff, monkeypatch):
+    monkeypatch.setattr("invoices.pages.account_pages.INVOICES_SHOWN", 2)
+    account = an_account(acme)
+    first, second, third = (bill(account, PROCESS, date(2026, month, 10)) for month in (1, 2, 3))
+    pay(account, PROCESS, "60.00", invoices={second: "30.00", third: "30.00"})
+    shown = staff.get(f"/accounts/{account.pk}/").context["invoices"]
+    assert [one.document_number for one in shown] == [first.document_number, third.document_number]
 
 
 def test_the_timelines_say_once_that_an_invoice_was_made(acme, staff, process):
     invoice = bill(an_account(acme), process, JAN_10)
     for address in (f"/invoices/{invoice.pk}/", f"/accounts/{invoice.account_id}/"):
         page = text(staff.get(address))
-        assert page.count("invoice generated") == 1
+        assert page.count("Invoice generated") == 1
         assert "invoice issued" not in page
 
 
@@ -292,6 +304,7 @@ def test_a_page_of_an_account_takes_as_many_queries_however_much_it_shows(acme, 
     account = an_account(acme)
     bill(account, PROCESS, JAN_10)
     address = f"/accounts/{account.pk}/"
+    queries(staff, address)  # The first time it is noted who has seen the account.
     before = queries(staff, address)
     for month in range(2, 13):
         bill(account, PROCESS, date(2026, month, 10))
@@ -305,9 +318,9 @@ def test_ledger_and_timeline_are_paged(acme, staff):
     for month in range(1, 13):
         bill(account, PROCESS, date(2026, month, 10))
     answer = staff.get(f"/accounts/{account.pk}/")
-    assert [entry.entry_no for entry, _ in answer.context["entries"]] == list(range(12, 2, -1))
+    assert [one.entry.entry_no for one in answer.context["entries"]] == list(range(12, 2, -1))
     older = staff.get(f"/accounts/{account.pk}/?ledger={answer.context['ledger_pages'].next}")
-    assert [entry.entry_no for entry, _ in older.context["entries"]] == [2, 1]
+    assert [one.entry.entry_no for one in older.context["entries"]] == [2, 1]
     assert len(older.context["events"]) == 12
 
 
@@ -429,8 +442,8 @@ def test_an_alternate_bill_day_that_is_not_allowed_is_refused_at_its_field(acme,
     account = an_account(acme, start=date(2025, 12, 10))
     bill(account, PROCESS, date(2025, 12, 10))
     page = preview(staff, account, mode="now", alt_bill_day="20")
-    assert "only supported for first invoice" in page.context["form"].errors["alt_bill_day"][0]
-    assert "Not offered: Pro-ration to new bill day only supported for first invoice" in text(page)
+    assert "only with the first invoice" in page.context["form"].errors["alt_bill_day"][0]
+    assert "Not offered: The bill day can be changed only with the first invoice" in text(page)
 
 
 def test_what_moved_since_it_was_seen_is_not_generated_but_shown_anew(acme, staff):
@@ -470,7 +483,7 @@ def test_a_cycle_with_nothing_to_bill_moves_the_account_on(acme, staff):
     ("token", "came_of_it"),
     [
         ("sandbox_approved", "$20.00 was collected."),
-        ("sandbox_declined", "It was not collected: cc authorization failed: The card was declined"),
+        ("sandbox_declined", "It was not collected: The payment was declined: The card was declined"),
     ],
 )
 def test_what_is_collected_is_foretold_and_told(acme, staff, token, came_of_it):
@@ -478,7 +491,7 @@ def test_what_is_collected_is_foretold_and_told(acme, staff, token, came_of_it):
     acme.save()
     account = an_account(acme)
     pay(account, PROCESS, "10.00")
-    assert "Nothing: Electronic collection not allowed because no valid" in text(preview(staff, account))
+    assert "Nothing: The account has no valid card or bank account" in text(preview(staff, account))
     PaymentMethod.objects.create(account=account, type="card", label="Visa ending 4242", token=token)
     page = preview(staff, account)
     assert "From credit $10.00" in text(page) and "Collected $20.00, Visa ending 4242" in text(page)

@@ -14,7 +14,7 @@ from invoices.gateways.protocol import Answer, Result
 from invoices.kinds import EntryKind
 from invoices.models import Invoice
 from invoices.services.actions import available_actions
-from invoices.services.approving.decide_pending import approve_invoices, discard_invoices
+from invoices.services.approving.acts import approve_invoices, discard_invoices
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.money.ledger.refunds import refund_payment
@@ -60,8 +60,8 @@ def test_a_pending_invoice_and_who_made_it(acme, alice, bob):
     acme.four_eyes = "another_person"
     acme.save()
     pending = bill(an_account(acme), alice, JAN_10)
-    assert allowed(pending, bob) == ["approve", "discard", "regenerate"]
-    assert allowed(pending, alice) == ["discard", "regenerate"]
+    assert allowed(pending, bob) == ["approve", "discard", "recalculate", "regenerate"]
+    assert allowed(pending, alice) == ["discard", "recalculate", "regenerate"]
     assert why_not(pending, alice, "approve")[0] == 90002
     assert why_not(pending, bob, "rebill") == (90030, None, "discard or regenerate it")
     assert why_not(pending, bob, "void")[0] == 90017
@@ -227,7 +227,7 @@ def test_after_approval_a_rebill_is_open_to_what_an_invoice_is_but_not_to_voidin
     held = Invoice.objects.get(kind="rebill")
     assert allowed(held, process) == ["approve", "discard"]
     approve_invoices(client=acme, invoice_nos=[held.pk], caller=process, today=JAN_31)
-    assert allowed(held, process) == ["collect", "credit", "dispute", "rebill", "write_off"]
+    assert allowed(held, process) == ["collect", "credit", "dispute", "rebill", "undo", "write_off"]
     held.refresh_from_db()
     assert allowed(held.memo, process) == []
     assert why_not(held.memo, process, "void") == (90041, "RB-000001", "rebill RB-000001 again")

@@ -91,7 +91,7 @@ def test_what_was_decided_meanwhile_is_refused_and_harms_no_other(admin_client, 
     page = act(admin_client, Invoice, "approve_selected", first, second)
     decide(admin_client, Invoice, "approve_selected", first)
     done = say_yes(admin_client, Invoice, page)
-    assert results(done) == [f"3015 invalid pending invoice number: invoice {first} is approved", "approved"]
+    assert results(done) == [f"3015 The document is not pending: invoice {first} is approved", "approved"]
     assert "Done: 1. Not done: 1." in done.content.decode()
 
 

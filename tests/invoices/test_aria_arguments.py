@@ -92,7 +92,7 @@ def test_a_payment_by_another_method_than_the_oldest_first_is_refused(call, two_
     account = two_open[0].account_id
     for method in (2, 3, 4):
         answer = call("record_external_payment_m", acct_no=account, **PAID, payment_application_method=method)
-        refused(answer, 90046, "payment_application_method")
+        refused(answer, 1016, "payment_application_method")
     assert not Payment.objects.exists()
     assert call("record_external_payment_m", acct_no=account, **PAID, payment_application_method=1)["error_code"] == 0
 
@@ -121,10 +121,32 @@ def test_a_collection_charges_the_invoice_that_it_names_alone(call, two_open, fi
     assert (due(old), books()) == (30, [D("30.00")])
 
 
-def test_a_part_is_not_collected_and_the_message_says_so(call, two_open):
+@pytest.mark.parametrize(
+    ("amount", "charged", "left"),
+    [(1.0, ["1.00"], (29, 30)), ("30.00", ["30.00"], (0, 30)), (42.5, ["30.00", "12.50"], (0, 17.5))],
+)
+def test_a_part_is_collected_of_the_oldest_invoices(call, two_open, amount, charged, left):
     PaymentMethod.objects.create(account=two_open[0].account, type="card", token="sandbox_approved")
-    answer = call("collect_from_account_m", acct_no=two_open[0].account_id, amount_to_collect=1.0)
-    refused(answer, 90046, "amount_to_collect 1 is not the open balance 60; partial collection is not possible")
+    answer = call("collect_from_account_m", acct_no=two_open[0].account_id, amount_to_collect=amount)
+    assert (answer["error_code"], books()) == (0, [D(one) for one in charged])
+    assert tuple(map(due, two_open)) == left
+
+
+def test_a_part_of_a_named_invoice_is_collected(call, two_open):
+    old, new = two_open
+    PaymentMethod.objects.create(account=old.account, type="card", token="sandbox_approved")
+    rows = [{"invoice_no": new.pk}]
+    call("collect_from_account_m", acct_no=old.account_id, amount_to_collect=10, specific_invoices_list=rows)
+    assert (due(old), due(new), books()) == (30, 20, [D("10.00")])
+
+
+@pytest.mark.parametrize(
+    ("amount", "code", "text"),
+    [(60.01, 90021, "amount_to_collect: only 60 is open"), (0, 1016, "amount_to_collect: 0 is not above 0")],
+)
+def test_an_amount_that_cannot_be_collected_is_refused(call, two_open, amount, code, text):
+    PaymentMethod.objects.create(account=two_open[0].account, type="card", token="sandbox_approved")
+    refused(call("collect_from_account_m", acct_no=two_open[0].account_id, amount_to_collect=amount), code, text)
     assert books() == []
 
 
@@ -144,12 +166,12 @@ CARD = {"alt_pay_method": 1, "cc_number": "4111111111111111", "cc_expire_mm": 12
 def test_the_stored_card_is_not_charged_instead_of_another(acme, call, process, more):
     pending = bill(paying(acme), process, JAN_10, force_pending=True)
     approve = {"invoice_no": pending.pk, "action_directive": 1, "alt_collect_on_approve": "true"}
-    refused(call("manage_pending_invoice_m", **approve, **more), 90046, ", ".join(more))
+    refused(call("manage_pending_invoice_m", **approve, **more), 1016, f"{', '.join(more)}: not supported here")
     pending.refresh_from_db()
     assert (pending.status, CollectionAttempt.objects.count()) == ("pending", 0)
     issued = bill(paying(acme), process, JAN_10)
     answer = call("collect_from_account", account_no=issued.account_id, **more)
-    refused(answer, 90046, ", ".join(more))
+    refused(answer, 1016, f"{', '.join(more)}: not supported here")
     assert "4111" not in answer["error_msg"]
     assert books() == []
 
@@ -159,7 +181,7 @@ def test_the_stored_card_is_not_charged_instead_of_another(acme, call, process, 
 )
 def test_a_collection_that_is_limited_otherwise_is_refused(acme, call, process, more):
     issued = bill(paying(acme), process, JAN_10)
-    refused(call("collect_from_account_m", acct_no=issued.account_id, **more), 90046, next(iter(more)))
+    refused(call("collect_from_account_m", acct_no=issued.account_id, **more), 1016, f"{next(iter(more))}: not supported here")
     assert books() == []
 
 
@@ -256,3 +278,20 @@ def test_a_method_of_another_name_is_not_called_at_an_address(acme, two_open):
     body = {"client_no": acme.pk, "auth_key": auth_key, "acct_no": two_open[0].account_id, "rest_call": "void_invoice"}
     answer = Browser().post("/api/v1/invoices/gen_invoice/", body, content_type="application/json").json()
     assert (answer["error_code"], "rest_call" in answer["error_msg"]) == (1016, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [
+        ("get_acct_trans_history_m", "start_date", "end_date"),
+        ("get_acct_payment_history_m", "start_date", "end_date"),
+        ("get_acct_statement_history_m", "start_date", "end_date"),
+        ("get_invoice_history_m", "start_bill_date", "end_bill_date"),
+        ("get_usage_history_m", "date_range_start", "date_range_end"),
+    ],
+)
+def test_a_span_that_ends_before_it_begins_is_refused(acme, call, name, first, last):
+    account = an_account(acme)
+    days = {first: "2026-03-01", last: "2026-01-01"}
+    refused(call(name, acct_no=account.pk, **days), 1016, f"{first}: 2026-03-01 is after {last}, 2026-01-01")
+    assert call(name, acct_no=account.pk, **{first: "2026-03-01", last: "2026-03-01"})["error_code"] != 1016

@@ -8,7 +8,7 @@ import pytest
 from accounts.kinds import ChargeType
 from accounts.services.plans import change_plan, end_plan_instance
 from billing_site.errors import BillingError, ErrorCode
-from invoices.services.approving.decide_pending import discard_invoices
+from invoices.services.approving.acts import discard_invoices
 from tests.support.billing import (
     ACTIVATION,
     ARREARS,

@@ -12,7 +12,7 @@ from accounts.services.plans import end_plan_instance
 from invoices.models import Invoice, Usage
 from invoices.plan import unbilled_usage
 from invoices.plan.facts import BillingRequest
-from invoices.services.approving.decide_pending import approve_invoices, discard_invoices, regenerate_invoices
+from invoices.services.approving.acts import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.billing.generating import generate_invoices
 from invoices.services.planning.facts import read_facts
 from invoices.services.planning.previewing import preview_invoices, rate_unbilled_usage

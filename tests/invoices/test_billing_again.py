@@ -19,7 +19,7 @@ from invoices.kinds import EntryKind
 from invoices.models import Invoice
 from invoices.plan.facts import BillingRequest
 from invoices.plan.unbilled_periods import gaps
-from invoices.services.approving.decide_pending import approve_invoices, regenerate_invoices
+from invoices.services.approving.acts import approve_invoices, regenerate_invoices
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.money.ledger.acts import Why

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 import uuid
-from urllib.parse import urlsplit
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -25,6 +24,7 @@ from invoices.services.runs.runs import start_run
 from invoices.services.work import executor, registry, waking
 from invoices.services.work.registry import CannotGoOn, KindOfWork
 from invoices.services.work.workers import LEASE, live_processes, missing_command
+from tests.support.addresses import address_on_server
 from tests.support.billing import JAN_10
 from tests.support.brokers import NO_RABBITMQ, NO_REDIS, RABBITMQ, REDIS, free_port, listens, own_redis
 from tests.support.factories import an_account
@@ -126,8 +126,7 @@ def test_a_worker_bills_a_run_that_the_site_starts(transactional_db, settings, a
 
 def environment(broker):
     """The environment of a process that shares the tests' database, with a queue of its own."""
-    # The address of the server may name a socket, so all of it is kept.
-    url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+    url = address_on_server(connection.settings_dict["NAME"])
     queue = f"test_{uuid.uuid4().hex}"
     return {**os.environ, "DATABASE_URL": url, "EXECUTOR": "celery", "BROKER_URL": broker, "BROKER_QUEUE": queue}
 

@@ -21,7 +21,7 @@ from invoices.models import (
     Usage,
 )
 from invoices.plan.facts import BillingRequest
-from invoices.services.approving.decide_pending import approve_invoices, discard_invoices
+from invoices.services.approving.acts import approve_invoices, discard_invoices
 from invoices.services.billing import generating
 from invoices.services.billing.generating import generate_invoice, generate_invoices
 from tests.support.factories import ClientFactory, PlanFactory, ServiceFactory, a_charge, an_account, some_usage

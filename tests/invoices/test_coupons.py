@@ -10,7 +10,7 @@ from accounts.models import Account, Event
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Coupon, CouponRedemption, CouponUse, Invoice
 from invoices.plan.facts import BillingRequest
-from invoices.services.approving.decide_pending import discard_invoices, regenerate_invoices
+from invoices.services.approving.acts import discard_invoices, regenerate_invoices
 from invoices.services.billing import generating
 from invoices.services.billing.generating import generate_invoice
 from tests.support.accounts_api import API, create, with_key, wrong

@@ -14,7 +14,7 @@ from billing_site.errors import BillingError
 from invoices.models import BillingRun, Statement
 from invoices.pages.charts import chart_of
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.lists.dashboard import attention, months
+from invoices.services.lists.dashboard import Month, attention, months
 from invoices.services.runs.runs import continue_run, start_run
 from invoices.services.undoing.voiding import void_invoice
 from tests.support.billing import FEB_10, JAN_10, bill
@@ -211,9 +211,11 @@ def test_the_address_says_the_currency(acme, signed_in):
 
 def test_bars_stand_on_a_round_scale_that_holds_them(acme):
     bill(an_account(acme), PROCESS, JAN_10)
-    chart = chart_of(months(acme, TODAY)["usd"])
+    pay(acme.accounts.get(), PROCESS, "12.00", today=FEB_10)
+    found = months(acme, TODAY)["usd"]
+    chart = chart_of(found, [[f"{one.first} {series}" for series in range(3)] for one in found])
     assert [line.amount for line in chart.scale] == [0, 10, 20, 30]
-    assert len(chart.bars) == 36
+    assert [bar.address for bar in chart.bars] == ["2026-01-01 0", "2026-02-01 1"]
     assert all(float(bar.y) >= 0 and float(bar.height) >= 0 for bar in chart.bars)
 
 
@@ -242,3 +244,11 @@ def test_however_much_there_is_the_queries_are_as_many(acme, signed_in):
     for _ in range(4):
         more()
     assert queries() == few
+
+
+def test_a_chart_shows_the_whole_year_also_if_only_its_last_months_have_figures():
+    year = [Month(date(2025, number, 1)) for number in range(1, 13)]
+    found = [*year[:10], year[10]._replace(invoiced=D(5)), year[11]._replace(collected=D(5))]
+    chart = chart_of(found, [["/a/", "/b/", "/c/"]] * 12)
+    assert [label.month.month for label in chart.months] == list(range(1, 13))
+    assert [bar.address for bar in chart.bars] == ["/a/", "/b/"]

@@ -1,4 +1,4 @@
-"""The clock is set back: dates follow the numbers of a series all the same, or nothing is issued."""
+"""A day is earlier than that of the last document, or the clock is set back: dates follow the numbers, or nothing is issued."""
 
 import base64
 from datetime import date, timedelta
@@ -7,6 +7,7 @@ import pytest
 import time_machine
 from django.test import Client as Browser
 
+from accounts.clock import offset_to
 from accounts.keys import create_key
 from accounts.models import Event
 from accounts.rights import KEY_RIGHTS
@@ -29,15 +30,16 @@ def new_account(client, start=date(2029, 1, 10)):
 
 
 @pytest.fixture
-def program(acme):
-    """Calls REST with a key, on a day of the server's clock."""
+def program(acme, settings):
+    """Calls REST with a key, on a day of the client's virtual clock. The server's clock only goes forward."""
+    settings.VIRTUAL_CLOCK = True
     auth_key = create_key(acme, name="integrator", **dict.fromkeys(KEY_RIGHTS, True), caller=BY_TEST)[1]
     pair = base64.b64encode(f"{acme.pk}:{auth_key}".encode()).decode()
 
     def post(path, day, **body):
-        with time_machine.travel(f"{day}T18:00:00Z", tick=False):
-            headers = {"Authorization": f"Basic {pair}"}
-            return Browser().post(f"/api/v1/{path}", body, content_type="application/json", headers=headers)
+        type(acme).objects.filter(pk=acme.pk).update(clock_offset=offset_to(day, acme.time_zone))
+        headers = {"Authorization": f"Basic {pair}"}
+        return Browser().post(f"/api/v1/{path}", body, content_type="application/json", headers=headers)
 
     return post
 
@@ -112,3 +114,39 @@ def test_a_run_that_began_before_midnight_goes_on_after_another_has_issued(acme,
     continue_run(run, caller=process)
     assert dated() == [("INV-000001", "2031-03-16"), ("INV-000002", "2031-03-16")]
     assert Invoice.objects.get(number=2).account_id == early.pk
+
+
+def at(moment):
+    return time_machine.travel(moment, tick=False)
+
+
+def test_nothing_is_issued_while_the_clock_is_behind_the_last_document(acme, process):
+    first, second, third = (an_account(acme) for _ in range(3))
+    request = BillingRequest(date(2026, 1, 10))
+    with at("2026-11-30T12:00:00Z"):
+        generate_invoices(client=acme, account_nos=[first.pk], request=request, caller=process)
+    with at("2026-11-30T11:54:00Z"):
+        (refused,) = generate_invoices(client=acme, account_nos=[second.pk], request=request, caller=process)
+        pending = request._replace(force_pending=True)
+        (held,) = generate_invoices(client=acme, account_nos=[third.pk], request=pending, caller=process)
+    error = error_of(refused)
+    assert error.code.number == 90300
+    told = "it is 2026-11-30 11:54 UTC, but INV-000001 was issued at 2026-11-30 12:00 UTC. Correct the clock."
+    assert told in error.message
+    assert error_of(held) is None
+    assert (Invoice.objects.exclude(number=None).count(), NumberSeries.objects.get().last_number) == (1, 1)
+    with at("2026-11-30T11:55:00Z"):
+        (issued,) = generate_invoices(client=acme, account_nos=[second.pk], request=request, caller=process)
+    assert error_of(issued) is None
+
+
+def test_with_another_prefix_the_times_begin_again_as_the_refusal_says(acme, process):
+    request = BillingRequest(date(2026, 1, 10))
+    first, second = an_account(acme), an_account(acme)
+    with at("2027-11-30T12:00:00Z"):
+        generate_invoices(client=acme, account_nos=[first.pk], request=request, caller=process)
+    NumberSeries.objects.update(prefix="A-")
+    with at("2026-11-30T12:00:00Z"):
+        (issued,) = generate_invoices(client=acme, account_nos=[second.pk], request=request, caller=process)
+    assert error_of(issued) is None
+    assert [number for number, _ in dated()] == ["INV-000001", "A-000002"]

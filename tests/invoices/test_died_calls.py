@@ -8,9 +8,10 @@ from django.core import mail
 
 from accounts.models import Account, Client, Contact, PaymentMethod, PlanInstance
 from invoices.models import CollectionAttempt, Invoice, LedgerEntry, OneTimeCharge, ReasonCode, Statement
-from invoices.services.approving import decide_pending as pending_service
+from invoices.services.approving import acts as pending_service
 from invoices.services.collecting import collecting
 from invoices.services.statements import statements
+from invoices.services.undoing.voiding import void_invoice
 from tests.support.billing import FEB_10, bill
 from tests.support.calling import caller_of
 from tests.support.dying import Died, answer_never_told
@@ -18,6 +19,7 @@ from tests.support.factories import TaxRateFactory, a_plan, an_account
 from tests.support.money_api import with_key
 from tests.support.orders import order
 from tests.support.paying import billed, books, paying
+from tests.support.payments import pay
 from tests.support.rebilling import rebilled
 from tests.support.repeated_calls import ACTS, PROCESS, RIGHTS, World, pending, post
 
@@ -114,6 +116,16 @@ def nothing_due(client):
     return {"acct_no": paying(client).pk}
 
 
+def new_card(client):
+    card = {"pay_method_type": 13, "bill_agreement_id": "sandbox_approved"}
+    return {**owing(client), **card, "do_collect": "true"}
+
+
+def customers(client):
+    card = {"pay_method_type": 13, "bill_agreement_id": "sandbox_approved"}
+    return {"acct": [{"client_acct_id": name, "acct_currency": "usd", "payment_method": [card]} for name in ("N-1", "N-2")]}
+
+
 def payment(client):
     return {"acct_no": paying(client).pk, "payment_amount": "5", "reference_code": "x"}
 
@@ -160,6 +172,8 @@ CALLS = {
     **dict.fromkeys(["void_invoice", "void_invoice_m"], [wrong_invoice, memo]),
     "create_reason_code_m": [new_reason],
     **dict.fromkeys(["advance_virtual_datetime", "advance_virtual_datetime_m"], [hours]),
+    "update_payment_method_m": [new_card],
+    "create_acct_complete_m": [customers],
     "collect_from_account": [owing_by_its_other_name],
     "collect_from_account_m": [owing, nothing_due],
     "record_external_payment": [payment],
@@ -202,6 +216,17 @@ def first_line(world):
     return {"invoice_no": world.issued.pk, "reason_code": 1, "lines": [{"line_no": 1}]}
 
 
+def unapplied(world):
+    """The payment is of an invoice that is voided, while another one is open."""
+    client = world.account.client
+    account, _open = billed(client, PROCESS)
+    february = bill(account, PROCESS, FEB_10)
+    payment = pay(account, PROCESS, "8.00", invoices={february: "8.00"}, today=FEB_10)
+    void_invoice(client=client, invoice_no=february.pk, caller=PROCESS, today=FEB_10, reason_code=5)
+    world.payment = payment.pk
+    return {}
+
+
 REQUESTS = {
     **{name: (path, body) for name, (path, body, _) in ACTS.items()},
     "generated, nothing to bill": (
@@ -229,7 +254,7 @@ REQUESTS = {
         },
     ),
     "disputed": ("disputes", lambda world: {"invoice_no": world.issued.pk, "amount": "2", "reason_code": 1}),
-    "applied": ("payments/{payment}/apply", lambda world: {}),
+    "applied": ("payments/{payment}/apply", unapplied),
     "transaction voided": ("transactions/{payment}/void", lambda world: {"reason_code": 5}),
     "sent": ("invoices/{issued}/send_statement", lambda world: {}),
     "a reason": ("reason-codes", lambda world: {"type": "rebill", "code": 77, "name": "Ours"}),

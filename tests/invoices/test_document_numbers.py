@@ -5,15 +5,19 @@ import logging
 import pytest
 from django.apps import apps
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import strategies as st
 
 from accounts.models import Event
 from billing_site.common.database_errors import BUSY, FIELDS_OF_IDS, SAME_PRINTED_NUMBER
+from billing_site.common.guards import lifted
 from billing_site.errors import BillingError
 from invoices.document_numbers import Format, could_print_the_same
 from invoices.kinds import SeriesKind
-from invoices.models import Invoice, NumberSeries
+from invoices.models import BilledPeriod, Invoice, InvoiceLine, NumberSeries
+from invoices.plan.facts import BillingRequest
+from invoices.services.billing.generating import generate_invoices
 from invoices.services.correcting.credit_memos import create_credit_memo
 from invoices.services.money.ledger.acts import Why
 from tests.support.billing import FEB_10, JAN_10, bill
@@ -58,7 +62,7 @@ def a_memo(invoice, caller):
 
 def test_the_database_refuses_a_printed_number_twice(acme, process):
     first, second = (bill(an_account(acme), process, JAN_10) for _ in range(2))
-    with pytest.raises(IntegrityError), transaction.atomic():
+    with pytest.raises(IntegrityError, match="document_number"), lifted():
         Invoice.objects.filter(pk=second.pk).update(document_number=first.document_number)
 
 
@@ -109,7 +113,8 @@ def test_a_number_that_is_taken_after_all_is_refused_with_the_way_on(acme, proce
 def test_a_batch_of_which_one_number_is_taken_issues_the_others(acme, process):
     """The series gives INV-000002 next, which another document has."""
     taken = bill(an_account(acme), process, JAN_10)
-    Invoice.objects.filter(pk=taken.pk).update(document_number="INV-000002")
+    with lifted():
+        Invoice.objects.filter(pk=taken.pk).update(document_number="INV-000002")
     with pytest.raises(BillingError) as refused:
         bill(an_account(acme), process, FEB_10)
     assert refused.value.code.number == 90079
@@ -128,3 +133,18 @@ def test_another_constraint_is_not_called_busy(acme, process, caplog):
 def test_the_constraints_that_are_named_exist():
     names = {constraint.name for model in apps.get_models() for constraint in model._meta.constraints}
     assert {*BUSY, *FIELDS_OF_IDS, SAME_PRINTED_NUMBER} <= names
+
+
+def test_the_series_is_locked_after_what_needs_no_number_is_written(acme, process):
+    """Other calls that issue wait from then on."""
+    bill(an_account(acme), process, JAN_10)
+    accounts = [an_account(acme).pk for _ in range(2)]
+    with CaptureQueriesContext(connection) as captured:
+        generate_invoices(client=acme, account_nos=accounts, request=BillingRequest(JAN_10), caller=process)
+    text = "\n".join(one["sql"] for one in captured.captured_queries)
+    numbered = text.index('UPDATE "invoices_numberseries"')
+    for part in (InvoiceLine, BilledPeriod):
+        assert max(text.find(f'{word} "{part._meta.db_table}"') for word in ("INSERT INTO", "COPY")) in range(numbered)
+    if connection.vendor == "postgresql":
+        assert text.rindex(InvoiceLine._meta.db_table, 0, numbered) < text.index("SET CONSTRAINTS ALL IMMEDIATE") < numbered
+    assert text.index('INTO "invoices_invoice" ') > numbered

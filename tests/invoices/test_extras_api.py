@@ -276,15 +276,15 @@ def test_a_redemption_is_withdrawn_while_no_invoice_has_used_it(api, account, pr
 
 @pytest.mark.parametrize("resource", ["coupons", "surcharges"])
 @pytest.mark.parametrize(
-    ("change", "code", "field"),
+    ("change", "code", "fields"),
     [
         ({"percent": "100.01"}, 1016, "percent"),
         ({"percent": "-1"}, 1016, "percent"),
-        ({"percent": "0"}, 1016, "non_field_errors"),
-        ({"percent": None}, 1016, "non_field_errors"),
-        ({"amount": "5", "currency": "usd"}, 1016, "non_field_errors"),
-        ({"percent": None, "amount": "5"}, 1016, "non_field_errors"),
-        ({"percent": None, "amount": "0", "currency": "usd"}, 1016, "non_field_errors"),
+        ({"percent": "0"}, 1016, "percent"),
+        ({"percent": None}, 1016, "percent amount"),
+        ({"amount": "5", "currency": "usd"}, 1016, "percent amount"),
+        ({"percent": None, "amount": "5"}, 1016, "currency"),
+        ({"percent": None, "amount": "0", "currency": "usd"}, 1016, "amount"),
         ({"percent": None, "amount": "5.001", "currency": "usd"}, 1016, "amount"),
         ({"percent": None, "amount": "5", "currency": "zzz"}, 1016, "currency"),
         ({"valid_to": "2025-12-31"}, 1016, "valid_to"),
@@ -295,13 +295,13 @@ def test_a_redemption_is_withdrawn_while_no_invoice_has_used_it(api, account, pr
         ({"services": [{}]}, 1016, "services"),
     ],
 )
-def test_a_wrong_percent_or_amount_is_refused_by_name(api, account, router, resource, change, code, field):
+def test_a_wrong_percent_or_amount_is_refused_by_name(api, account, router, resource, change, code, fields):
     good = a_coupon()
     if resource == "surcharges":
         good["service"] = router.pk
         del good["code"]
     answer = wrong(api, resource, {**good, **change})
-    assert (answer[0], list(answer[2])) == (code, [field]), answer
+    assert (answer[0], list(answer[2])) == (code, fields.split()), answer
     assert not Coupon.objects.exists()
     assert not Surcharge.objects.exists()
 
@@ -322,6 +322,33 @@ def test_a_surcharge_is_on_every_invoice_that_charges_for_its_services(acme, api
     assert (surcharge["services"], surcharge["percent"]) == ([phone.pk], "2.500000")
     invoices = [bill(account, process, day) for day in (JAN_10, FEB_10, MAR_10)]
     assert [lines(invoice)[1:] for invoice in invoices] == [[(9, "Recovery fee", D("0.75"))]] * 2 + [[]]
+
+
+@pytest.mark.parametrize("resource", ["coupons", "surcharges"])
+def test_a_coupon_or_surcharge_is_changed_over_its_version_and_removed_if_unused(acme, api, account, router, resource):
+    good = a_coupon() if resource == "coupons" else {**a_coupon(), "service": router.pk}
+    if resource == "surcharges":
+        del good["code"]
+    row = create(api, resource, good)
+    path = f"{API}/{resource}/{row['id']}/"
+    seen = api.get(path)["ETag"]
+    body = {"name": "New year", "valid_to": "2026-12-31", "services": [router.pk]}
+    changed = api.patch(path, body, format="json", HTTP_IF_MATCH=seen)
+    assert changed.status_code == 200, changed.json()
+    assert changed.json() == {**row, **body}
+    late = api.patch(path, {"name": "Late"}, format="json", HTTP_IF_MATCH=seen)
+    assert (late.status_code, late.json()["error_code"]) == (412, 90162)
+    both = api.patch(path, {"amount": "5.00"}, format="json").json()
+    assert (both["error_code"], list(both["errors"])) == (1016, ["percent", "amount"])
+    amount = api.patch(path, {"percent": None, "amount": "5.00", "currency": "usd"}, format="json").json()
+    assert (amount["percent"], amount["amount"], amount["currency"]) == (None, "5.00", "usd")
+    if resource == "coupons":
+        redemption = create(api, "coupon-redemptions", {"acct_no": account.pk, "code": "TEN"})
+        assert delete(api, resource, row["id"])[1]["error_code"] == 90163
+        assert api.patch(path, {"max_redemptions": 0}, format="json").json()["error_code"] == 1016
+        assert delete(api, "coupon-redemptions", redemption["id"])[0] == 204
+    assert delete(api, resource, row["id"]) == (204, None)
+    assert api.get(path).status_code == 404
 
 
 # Other clients, many at once

@@ -18,7 +18,6 @@ from invoices.aria.documents import detail_rows
 from invoices.document import LINE_FIELDS, Correction, Line
 from invoices.fingerprints import fingerprint
 from invoices.models import Invoice
-from invoices.plan.tax_answers import TaxAnswer
 from invoices.services.printing.printed import StatementParts, statement_context
 from rebills.plan.differences import compared
 from rebills.services.shown_changes import shown
@@ -38,6 +37,8 @@ FULL = {
     "tax_category": ("standard", "telecom"),
     "units": (D("2"), D("3")),
     "rate_per_unit": (D("15.00"), D("14.00")),
+    "unit_code": ("HUR", "DAY"),
+    "price_units": (D("12"), D("10")),
     "list_rate_per_unit": (D("16.00"), D("17.00")),
     "rate_schedule_no": (9, 10),
     "tier_no": (1, 2),
@@ -56,6 +57,10 @@ FULL = {
     "period_start": (date(2026, 1, 10), date(2026, 1, 11)),
     "period_end": (date(2026, 2, 9), date(2026, 2, 8)),
     "po_num": ("PO", "PO-2"),
+    "order_line": ("5", "6"),
+    "accounting_reference": ("B-1", "B-2"),
+    "object_reference": ("AVE:1", "AVE:2"),
+    "is_return": (False, True),
     "bill_from_location_id": (1, 2),
     "ship_from_location_id": (2, 3),
     "bill_to_contact_id": (7, 8),
@@ -80,6 +85,7 @@ HOW_IT_WAS_PRICED = (
     "proration_remaining_days",
 )
 BEHIND_THE_LINE = ("plan_instance_id", "plan_name", "gl_code", "tax_category", "order_no", "line_type")
+REFERENCES = ("order_line", "accounting_reference", "object_reference")
 ADDRESSES = ("bill_from_location_id", "ship_from_location_id", "bill_to_contact_id", "ship_to_contact_id")
 
 
@@ -98,7 +104,7 @@ def by_rest(line):
 
 def by_method_call(line):
     # The names of gen_invoice and gen_rb_m, and what get_invoice_details adds.
-    return detail_rows(SimpleNamespace(client_acct_id="", transaction_no=None), content(line), None)
+    return detail_rows(SimpleNamespace(client_acct_id="", transaction_no=None), content(line), ())
 
 
 def in_the_fingerprint(line):
@@ -120,7 +126,7 @@ def printed(line, template):
     invoice.client = client
     invoice.net_amount = invoice.total_amount = D("30.00")
     invoice.tax_amount = D("0.00")
-    context = statement_context(invoice, StatementParts(content(line), D("30.00"), None, TaxAnswer()))
+    context = statement_context(invoice, StatementParts(content(line), D("30.00"), None))
     return render_to_string(template, context)
 
 
@@ -135,6 +141,7 @@ def in_an_e_mail(line):
 NOT_PRINTED = reasons(
     ("customers see units, rate, days and amount; the explanation is on the page of the invoice", HOW_IT_WAS_PRICED),
     ("customers see the service by its description", ("service_id", "base_amount")),
+    ("customers see the amount and the tax", ("is_return",)),
     ("a key or code of the back office", BEHIND_THE_LINE),
     ("the document has the addresses of its parties", ADDRESSES),
     ("the document names the original; its lines have their own numbers", ("source_line_no",)),
@@ -143,18 +150,20 @@ COPIES = {
     by_rest: {},
     by_method_call: reasons(
         ("Aria has no such field", ("tax_category", "list_rate_per_unit", "tier_from", "tier_to", "percent", "base_amount")),
-        ("Aria has no such field", ("explanation", "source_line_no")),
+        ("Aria has no such field", ("explanation", "source_line_no", "unit_code", "price_units")),
+        ("Aria has no such field", (*REFERENCES, "is_return")),
     ),
     in_the_fingerprint: {},
     on_a_credit_memo: reasons(
         ("a memo credits an amount; how it came about is on its original", HOW_IT_WAS_PRICED),
-        ("a memo credits an amount", ("units", "rate_per_unit", "base_amount")),
+        ("a memo credits an amount", ("units", "unit_code", "price_units", "rate_per_unit", "base_amount")),
         ("the memo's line names its original by line_no", ("source_line_no",)),
         ("the comment says why the original was changed", ("comments",)),
     ),
     in_a_comparison: reasons(
         ("follows from the price, units, days and service, which are compared", HOW_IT_WAS_PRICED),
-        ("a rebill changes none of them, or with the service", BEHIND_THE_LINE),
+        ("a rebill changes none of them, or with the service", (*BEHIND_THE_LINE, "unit_code", "price_units")),
+        ("a rebill changes none of them", (*REFERENCES, "is_return")),
         ("pairs the lines", ("source_line_no",)),
     ),
     on_paper: NOT_PRINTED,

@@ -33,6 +33,7 @@ WHOLE = {**COMMENTED, "credits": CREDITS, "tax_basis": TAX_BASIS}
 
 # Taken of these documents by the code as it was before fingerprints began with their format.
 TERMS_HASH = "3edc2bd02730b9392f5685a026d64d63"
+TERMS_WITH_YEAR_HASH = "9f70aeb5f39b6fe9f0625df624a6b702"
 PARTIES_HASH = "a33d0f242ff1f98e2510d908af291bb0"
 LINES_HASH_BEFORE_RATING = "7f62be100ca5bf01044168359f8fc9c3"
 LINES_HASH = "9d2053648b76bd5e6ff6397b34269ce1"
@@ -54,6 +55,8 @@ STORED = [
         f"{WITH_CREDITS}.{OF_COMMENTED}.{OF_TAX_BASIS}",
         a_document(**WHOLE),
     ),
+    # With the years of numbers.
+    (f"4:{TERMS_WITH_YEAR_HASH}.{RATED.partition('.')[2]}", a_document()),
     # The first format that begins with its number.
     (f"3:{RATED}", a_document()),
     (
@@ -109,7 +112,7 @@ def test_what_is_no_fingerprint_has_moved_in_all_parts(seen):
 
 
 def test_new_documents_get_the_newest_format():
-    assert fingerprint(a_document()) == f"3:{RATED}"
+    assert fingerprint(a_document()).startswith("7:")
 
 
 def test_the_newest_format_covers_every_column_of_a_document():

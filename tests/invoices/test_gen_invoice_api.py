@@ -314,7 +314,6 @@ BODIES = {
     "UTF-16": '{"client_no": 1}'.encode("utf-16"),
     "too deep": '{"client_no": ' + "[" * 100_000 + "]" * 100_000 + "}",
     "too many digits": '{"client_no": ' + "9" * 10_000 + "}",
-    "too large": '{"client_no": "' + "9" * 9_000_000 + '"}',
 }
 
 
@@ -325,6 +324,13 @@ def test_a_body_that_is_no_json_object_is_refused(db, body):
         "error_msg": "Unable to parse input json - invalid format.",
         **NOTHING,
     }
+    assert not Event.objects.exists()
+
+
+def test_a_body_that_is_too_large_is_refused_with_the_limit(db):
+    message = "invalid input format: the body is too large: send at most 8000000 bytes"
+    body = '{"client_no": "' + "9" * 9_000_000 + '"}'
+    assert post_raw(body) == {"error_code": 1012, "error_msg": message, **NOTHING}
     assert not Event.objects.exists()
 
 

@@ -10,7 +10,7 @@ from accounts.services.plans import assign_plan
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import NumberSeries
 from invoices.plan.facts import BillingRequest
-from invoices.services.approving.decide_pending import approve_invoices
+from invoices.services.approving.acts import approve_invoices
 from invoices.services.billing.generating import generate_invoice
 from tests.support.factories import BY_TEST, ClientFactory, a_plan, an_account
 from tests.support.generated import FEB_10, JAN_10, bill, lines_of, refused

@@ -143,7 +143,7 @@ def test_many_are_approved_with_an_outcome_each_in_the_order_asked(acme, umbra, 
 def test_outcomes_have_messages(acme, api):
     number = pending(an_account(acme))
     done = {"new_invoice_no": None, "acct_no": Account.objects.get().pk, "error_code": 0, "error_msg": "OK"}
-    done["collection"] = None
+    done |= {"collection": None, "approvals_missing": 0}
     assert post(api, "approve/", {"invoice_nos": [number]}) == {"outcomes": [{"invoice_no": number, **done}]}
     (row,) = post(api, "approve/", {"invoice_nos": [number]})["outcomes"]
     assert row["error_msg"] == f"invalid pending invoice number: invoice {number} is approved"

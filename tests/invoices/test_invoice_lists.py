@@ -111,6 +111,8 @@ def test_documents_are_ordered(api, world, ordering, first):
         ("open=maybe", 1033),
         ("acct_no=x", 1016),
         ("total_amount_min=x", 1016),
+        ("bill_date_from=2026-02-01&bill_date_to=2026-01-31", 1016),
+        ("total_amount_min=0.02&total_amount_max=0.01", 1016),
         ("colour=red", 1016),
         ("fields=colour", 1016),
         ("expand=colour", 1016),
@@ -139,7 +141,7 @@ def test_a_document_with_some_members_takes_fewer_queries(api, world):
         return sum(query["sql"].count("SELECT ") for query in captured)
 
     address = f"/api/v1/invoices/{world.paid.pk}/"
-    assert queries(f"{address}?fields=document_number") < queries(address) / 2
+    assert queries(f"{address}?fields=document_number") <= queries(address) / 2
 
 
 def test_lines_and_what_can_be_done_come_with_a_list_in_as_many_queries_however_long(acme, api, world):

@@ -31,8 +31,8 @@ def page_for(acme, client, process):
 
 def test_who_collects_is_led_to_what_is_missing(page_for):
     text, account_no = page_for("collect_money", "add_paymentmethod")
-    assert f"/admin/accounts/paymentmethod/add/?account={account_no}" in text
-    assert f"/admin/invoices/payment/add/?account={account_no}" in text
+    assert f"/accounts/{account_no}/payment-methods/new/" in text
+    assert f"/accounts/{account_no}/payments/new/?invoice=" in text
     assert "Nothing. The reasons are below." not in text
 
 
@@ -56,7 +56,10 @@ def forms_of(page):
     return set(parts), set(re.findall(r'<form method="post" action="(/invoices/[^"]+)"', page))
 
 
-@pytest.mark.parametrize(("waits", "acts"), [(True, {"approve", "discard", "regenerate"}), (False, {"void", "collect"})])
+@pytest.mark.parametrize(
+    ("waits", "acts"),
+    [(True, {"approve", "discard", "recalculate", "regenerate"}), (False, {"void", "collect", "remark"})],
+)
 def test_each_act_asks_before_it_is_done(acme, boss, process, waits, acts):
     account = an_account(acme)
     PaymentMethod.objects.create(account=account, type="card", token="sandbox_approved", label="Card of Ann")

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.kinds import ChargeType
 from accounts.models import Client
+from invoices.api.serializers import usage_files
 from invoices.management.commands import load_usage
 from invoices.models import Usage
 from tests.support.factories import PlanFactory, a_charge, an_account
@@ -193,7 +194,7 @@ def test_chunks_are_loaded_one_by_one_and_what_was_loaded_stays_if_the_next_one_
 
 def test_of_a_large_file_no_more_than_one_chunk_is_read_ahead(run, monkeypatch):
     monkeypatch.setattr(load_usage, "RECORDS_AT_ONCE", 100)
-    reading, loading, read, seen = load_usage.read_rows, load_usage.load_usage, [], []
+    reading, loading, read, seen = usage_files.read_rows, load_usage.load_usage, [], []
 
     def counted(*arguments):
         for row in reading(*arguments):
@@ -204,7 +205,7 @@ def test_of_a_large_file_no_more_than_one_chunk_is_read_ahead(run, monkeypatch):
         seen.append(len(read))
         return loading(**arguments)
 
-    monkeypatch.setattr(load_usage, "read_rows", counted)
+    monkeypatch.setattr(usage_files, "read_rows", counted)
     monkeypatch.setattr(load_usage, "load_usage", at_a_chunk)
     run(*[f"R-{n},{CALL}" for n in range(250)])
     assert seen == [100, 200, 250]

@@ -11,7 +11,7 @@ from accounts.models import Account, Event
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice, OneTimeCharge
 from invoices.plan.facts import BillingRequest
-from invoices.services.approving.decide_pending import discard_invoices, regenerate_invoices
+from invoices.services.approving.acts import discard_invoices, regenerate_invoices
 from invoices.services.billing import generating
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.billing.one_time_charges import add_one_time_charge, cancel_one_time_charge, change_one_time_charge
@@ -248,6 +248,9 @@ def test_an_order_is_shown_as_it_was_taken(acme, account, router):
         "rate_per_unit": "79.905",
         "charge_date": "2026-02-10",
         "po_num": "PO 7",
+        "order_line": "",
+        "accounting_reference": "",
+        "object_reference": "",
     }
     created = create(api, "one-time-charges", body)
     assert created.pop("created_at")
@@ -335,3 +338,53 @@ def test_an_order_waits_for_another_act_on_its_account_and_then_gives_3108(monke
     assert error.code is ErrorCode.IN_PROGRESS
     assert not OneTimeCharge.objects.exists()
     assert acts() == [("order.refused", 3108)]
+
+
+# Prices that would be stored as 0.
+
+
+@pytest.mark.parametrize("rate", [0.00000000001, "0.00000000004", "-0.00000000001"])
+def test_a_price_that_would_be_stored_as_0_is_refused(acme, account, router, rate):
+    body = {"acct_no": account.pk, "service": router.pk, "rate_per_unit": rate}
+    code, _, errors = wrong(with_key(acme), "one-time-charges", body)
+    assert (code, errors) == (1016, {"rate_per_unit": ["This is so small that it would be stored as 0."]})
+    assert OneTimeCharge.objects.count() == 0
+
+
+def test_a_service_refuses_a_price_that_would_be_stored_as_0(account, router):
+    with pytest.raises(ValidationError) as refused:
+        order(account, router, rate_per_unit=D("0.00000000001"))
+    assert refused.value.message_dict == {"rate_per_unit": ["This is so small that it would be stored as 0."]}
+
+
+def test_a_price_of_0_and_the_smallest_one_are_accepted(acme, account, router):
+    for rate, stored in (("0", "0.0000000000"), (0.00000000005, "0.0000000001")):
+        body = {"acct_no": account.pk, "service": router.pk, "rate_per_unit": rate}
+        assert create(with_key(acme), "one-time-charges", body)["rate_per_unit"] == stored
+
+
+# What is wrong with a field.
+
+
+@pytest.mark.parametrize(
+    ("resource", "body", "message", "errors"),
+    [
+        (
+            "plan-instances",
+            {"units": "0"},
+            "invalid input: units: 0.0000000000 is not above 0. To charge nothing, leave the plan out or end it",
+            {"units": ["0.0000000000 is not above 0. To charge nothing, leave the plan out or end it"]},
+        ),
+        (
+            "webhook-endpoints",
+            {"url": "http://example.com/"},
+            "Webhooks cannot be sent to this address: url: it must begin with https://",
+            {"url": ["it must begin with https://"]},
+        ),
+    ],
+)
+def test_the_errors_of_a_field_say_only_what_is_wrong_with_it(acme, account, resource, body, message, errors):
+    if resource == "plan-instances":
+        body = {**body, "acct_no": account.pk, "plan": a_plan(acme, {"phone": "30.00"}).pk, "start_date": "2026-01-10"}
+    answer = wrong(with_key(acme), resource, body)
+    assert answer[1:] == (message, errors)

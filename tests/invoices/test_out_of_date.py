@@ -7,16 +7,18 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.translation import override
 
-from accounts.models import Account, Contact, Plan, PlanCharge, RateSchedule, Service
+from accounts.models import Account, Client, Contact, Plan, PlanCharge, RateSchedule, Service
 from accounts.rates import RateTerms
 from accounts.services.plans import assign_plan, end_plan_instance, update_plan_instance
 from accounts.services.prices import add_price, change_price
 from invoices.models import DataChange, Surcharge, TaxRate
-from invoices.services.approving.decide_pending import discard_invoices, regenerate_invoices
+from invoices.services.approving.acts import discard_invoices, regenerate_invoices
 from invoices.services.approving.queue import Tab, pending_documents, tab_rules, tab_sums
 from invoices.services.billing.service_credits import add_service_credit
-from invoices.services.planning.out_of_date import changes_since
+from invoices.services.lists.settings import SECTIONS, Effect
+from invoices.services.planning.out_of_date import IRRELEVANT, changes_since
 from tests.support.accounts_api import API, with_key
 from tests.support.billing import FEB_10, JAN_10, JAN_31, bill, metered
 from tests.support.coupons import a_coupon, redeem
@@ -183,6 +185,26 @@ def test_each_change_puts_the_document_out_of_date(acme, waiting, process, chang
         assert (error_of(answer), tabs(acme, process)) == (None, [0, 1])
 
 
+def test_of_a_clients_settings_those_that_generating_reads_put_documents_out_of_date():
+    """The pages of the settings say of each what it does to pending documents."""
+    effects = {name: effect for section in SECTIONS.values() for name, effect in section.effects.items()}
+    relevant = {field.name for field in Client._meta.concrete_fields} - IRRELEVANT[Client] - {"id"}
+    assert relevant == {name for name, effect in effects.items() if effect is Effect.GENERATING}
+
+
+def test_a_limit_of_runs_puts_no_document_out_of_date(acme, waiting, process):
+    acme.stop_above_invoice = D("1234.56")
+    acme.save()
+    assert (tabs(acme, process), stale(waiting)) == ([0, 1], False)
+
+
+def test_what_has_changed_is_recorded_in_english(acme, waiting, process):
+    with override("de"):
+        acme.payment_terms_days = 45
+        acme.save()
+    assert changes(waiting) == [f"client {acme}: payment_terms_days 14 \u2192 45"]
+
+
 def test_what_has_changed_is_named(waiting, process):
     units(waiting, process)
     a_tax_rate(waiting, process)
@@ -281,9 +303,9 @@ def test_the_api_and_the_pages_show_it_with_recalculate_beside_it(acme, client, 
     queue = client.get("/invoices/pending/").content.decode()
     page = client.get(f"/invoices/{waiting.pk}/").content.decode()
     for text in (queue, page):
-        assert ("Out of date" in text, "region CA \u2192 OR" in text, "Regenerate" in text) == (True, True, True)
+        assert ("Out of date" in text, "region CA \u2192 OR" in text, "Recalculate" in text) == (True, True, True)
     assert (
-        f'action="{reverse("invoice-act", args=[waiting.pk, "regenerate"])}"'
+        f'action="{reverse("invoice-act", args=[waiting.pk, "recalculate"])}"'
         in page.split('id="out-of-date"')[1].split("</section>")[0]
     )
 
@@ -295,3 +317,11 @@ def test_the_queue_is_added_up_in_one_query_however_much_has_changed(acme, waiti
         tab_sums(pending_documents(acme), acme, process)
     assert len(captured) == 1
     assert DataChange.objects.count() > 3
+
+
+def test_what_has_changed_is_read_as_often_however_much_it_is(waiting, process, django_assert_num_queries):
+    for change in (units, an_address, a_tax_rate, a_list_price, a_price_of_another_plan, the_clients_own_address):
+        change(waiting, process)
+    with django_assert_num_queries(4):
+        found = changes_since([waiting.pk])[waiting.pk]
+    assert len(found) == 5  # the price of another plan is none of it

@@ -14,7 +14,7 @@ from billing_site.errors import ErrorCode
 from invoices.fingerprints import fingerprint
 from invoices.models import Invoice
 from invoices.plan.facts import BillingRequest
-from invoices.services.approving.decide_pending import approve_invoices, discard_invoices, regenerate_invoices
+from invoices.services.approving.acts import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.approving.deciding import discard_stale
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.documents.document_storage import stored_contents

@@ -1,24 +1,29 @@
-"""The admin's page of a customer's plan shows what happens to billed days, before it saves another end or other units."""
+"""The pages that end and change a customer's plan show what happens to billed days, before they save."""
 
 import html
-import re
 from datetime import date
 from decimal import Decimal as D
 
 import pytest
+import time_machine
+from django.urls import reverse
 
 from accounts.services.plans import end_plan_instance
 from invoices.models import UnusedCredit
+from tests.support.act_pages import send
 from tests.support.billing import bill
 from tests.support.factories import a_plan, an_account, an_instance
+from tests.support.invoice_pages import reader
 from tests.support.unused_days import APR_15, MAY_15, audited
 
 pytestmark = pytest.mark.django_db
-DAYS = "Phone of INV-000001, 18 days from 2031-04-27 to 2031-05-14: 18.00 usd."
-CREDITED, BY_MEMO, CHARGED = (
-    f"{DAYS} {becomes}." for becomes in ("Credited on the next invoice", "Credited by a credit memo", "Stays charged")
-)
-ASKED = "Nothing is saved yet."
+ON_NEXT, BY_MEMO, CHARGED = "Credited on the next invoice", "Credited by a credit memo", "Stays charged"
+
+
+@pytest.fixture(autouse=True)
+def on_the_27th_of_april():
+    with time_machine.travel("2031-04-27T12:00:00Z", tick=False):
+        yield
 
 
 @pytest.fixture
@@ -31,69 +36,56 @@ def instance(acme, process):
 
 
 @pytest.fixture
-def send(admin_client, instance):
-    """`send(page, **changed)` sends the form of a page, or of the first page, with fields changed, and returns the next
-    page."""
-    address = f"/admin/accounts/planinstance/{instance.pk}/change/"
-
-    def sent_by(page):
-        form = html.unescape(page).partition('id="planinstance_form"')[2].partition("</form>")[0]
-        inputs = [dict(re.findall(r'([\w-]+)="([^"]*)"', tag)) for tag in re.findall(r"<input [^>]+>", form)]
-        fields = {one["name"]: one.get("value", "") for one in inputs if "name" in one and one.get("type") != "submit"}
-        chosen = re.search(r'<select name="credit_unused".*?</select>', form, re.S)[0]
-        selected = re.search(r'value="(\w*)"[^>]* selected', chosen)
-        return {
-            **fields,
-            "account": instance.account_id,
-            "plan": instance.plan_id,
-            "credit_unused": selected[1] if selected else "",
-        }
-
-    def send(page=None, **changed):
-        page = admin_client.get(address).content.decode() if page is None else page
-        answer = admin_client.post(address, {**sent_by(page), **changed}, follow=True)
-        text = html.unescape(answer.content.decode())
-        return text
-
-    return send
+def staff(acme):
+    return reader(acme, permissions=("view_account", "view_invoice", "change_planinstance", "add_planinstance"))
 
 
-def test_an_end_is_shown_with_its_days_and_saved_when_it_is_sent_again(send, instance):
-    page = send(end_date="2031-04-26", credit_unused="true")
+def ending(instance):
+    return reverse("end-plan", args=[instance.account_id, instance.pk])
+
+
+def previewed(staff, address, **fields):
+    return html.unescape(staff.post(address, {**fields, "act": "preview"}).content.decode())
+
+
+def test_an_end_is_shown_with_its_days_and_saved_as_it_was_seen(staff, instance):
+    asked = {"end_date": "2031-04-26", "credit_unused": "yes"}
+    page = previewed(staff, ending(instance), **asked)
     instance.refresh_from_db()
-    assert (ASKED in page, CREDITED in page, instance.end_date) == (True, True, None)
-    saved = send(page)
+    assert (ON_NEXT in page, "$18.00" in page, "INV-000001" in page, instance.end_date) == (True, True, True, None)
+    assert "The end of the plan is set." in send(staff, ending(instance), **asked).content.decode()
     instance.refresh_from_db()
-    assert (ASKED in saved, CREDITED in saved) == (False, True)
     assert (instance.end_date, instance.credited_from) == (date(2031, 4, 26), date(2031, 4, 27))
 
 
-def test_the_clients_setting_holds_where_nothing_is_chosen(send, instance):
-    page = send(end_date="2031-04-26")
-    assert (ASKED in page, CHARGED in page, CREDITED in page) == (True, True, False)
-    send(page)
+def test_the_clients_setting_holds_where_nothing_is_chosen(staff, instance):
+    page = previewed(staff, ending(instance), end_date="2031-04-26")
+    assert (CHARGED in page, "$18.00" in page, ON_NEXT in page) == (True, True, False)
+    send(staff, ending(instance), end_date="2031-04-26")
     instance.refresh_from_db()
     assert (instance.end_date, instance.credited_from) == (date(2031, 4, 26), None)
 
 
-def test_another_choice_than_the_one_that_was_seen_is_shown_first(send, instance):
-    page = send(send(end_date="2031-04-26"), credit_unused="true")
+def test_another_choice_than_the_one_that_was_seen_is_shown_first(staff, instance):
+    shown = staff.post(ending(instance), {"end_date": "2031-04-26", "act": "preview"})
+    seen = shown.context["expected"].seen
+    other = {"end_date": "2031-04-30", "credit_unused": "yes", "seen": seen, "once": "1"}
+    answer = staff.post(ending(instance), other)
+    page = html.unescape(answer.content.decode())
     instance.refresh_from_db()
-    assert (ASKED in page, CREDITED in page, instance.end_date) == (True, True, None)
-    page = send(page, end_date="2031-04-30")
-    assert "14 days from 2031-05-01 to 2031-05-14: 14.00 usd. Credited on the next invoice." in page
-    instance.refresh_from_db()
-    assert (ASKED in page, instance.end_date) == (True, None)
+    assert (answer.status_code, "Nothing was written yet." in page, "$14.00" in page) == (409, True, True)
+    assert instance.end_date is None
 
 
-def test_other_units_are_shown_with_what_is_given_back(acme, send, instance, process):
+def test_other_units_are_shown_with_what_is_given_back(acme, staff, instance, process):
     acme.credit_unused_on_change = True
     acme.save()
-    page = send(units="2", units_from="2031-04-27")
-    instance.refresh_from_db()
-    assert (ASKED in page, CREDITED in page, instance.end_date) == (True, True, None)
+    address = reverse("change-plan", args=[instance.account_id, instance.pk])
+    asked = {"plan": instance.plan_id, "units": "2", "start_date": "2031-04-27"}
+    page = previewed(staff, address, **asked)
+    assert (ON_NEXT in page, "$18.00" in page) == (True, True)
     assert instance.account.plan_instances.count() == 2
-    send(page)
+    send(staff, address, **asked)
     account = instance.account
     account.refresh_from_db()
     assert sorted(account.plan_instances.values_list("units", flat=True)) == [1, 1, 2]
@@ -101,24 +93,25 @@ def test_other_units_are_shown_with_what_is_given_back(acme, send, instance, pro
     audited()
 
 
-def test_the_last_plan_is_previewed_without_issuing_its_credit_memo(acme, send, instance, process):
+def test_the_last_plan_is_previewed_without_issuing_its_credit_memo(acme, staff, instance, process):
     end_plan_instance(instance.account.plan_instances.latest("pk"), date(2031, 5, 14), caller=process)
     versions = instance.history.count()
-    page = send(end_date="2031-04-26", credit_unused="true")
-    assert (ASKED in page, BY_MEMO in page) == (True, True)
+    asked = {"end_date": "2031-04-26", "credit_unused": "yes"}
+    assert BY_MEMO in previewed(staff, ending(instance), **asked)
     assert (instance.account.invoices.count(), UnusedCredit.objects.count(), instance.history.count()) == (1, 0, versions)
-    assert BY_MEMO in send(page)
+    send(staff, ending(instance), **asked)
     assert instance.account.invoices.get(kind="credit_memo").total_amount == D("-18.00")
 
 
-def test_what_touches_no_billed_day_is_saved_at_once(send, instance):
-    assert ASKED not in send(po_num="PO 7")
-    assert ASKED not in send(end_date="2031-06-14")
+def test_a_refused_end_says_why_and_shows_no_days(staff, instance):
+    page = previewed(staff, ending(instance), end_date="2031-04-01")
     instance.refresh_from_db()
-    assert (instance.po_num, instance.end_date) == ("PO 7", date(2031, 6, 14))
+    assert ("$18.00" in page, "alert-danger" in page, instance.end_date) == (False, True, None)
 
 
-def test_a_refused_end_says_why_and_shows_no_days(send, instance):
-    page = send(end_date="2031-04-01")
-    instance.refresh_from_db()
-    assert (ASKED in page, "Please correct the error" in page, instance.end_date) == (False, True, None)
+def test_a_purchase_order_number_is_for_the_lines_of_the_next_invoices(staff, instance, process):
+    address = reverse("set-po-number", args=[instance.account_id, instance.pk])
+    assert "The PO number is changed." in send(staff, address, po_num="PO 7").content.decode()
+    lines = bill(instance.account, process, MAY_15).lines
+    assert list(lines.filter(plan_instance=instance).values_list("po_num", flat=True)) == ["PO 7"]
+    assert reader(instance.account.client, permissions=("view_account",), name="viewer").get(address).status_code == 403

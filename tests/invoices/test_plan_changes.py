@@ -1,5 +1,6 @@
 """A plan instance ends, or another plan takes its place within a cycle: each is charged for its days, and nothing twice."""
 
+import json
 from datetime import UTC, date, datetime
 from decimal import Decimal as D
 
@@ -202,6 +203,21 @@ def test_a_change_on_a_day_on_which_none_can_be_is_refused(acme, api, instance, 
     assert (answer["error_code"], list(answer["errors"])) == (code, ["start_date"])
     assert words in answer["error_msg"]
     assert nothing_moved(instance)
+
+
+@pytest.mark.parametrize("units", ["0", "-1", "0.00000000001"])
+def test_a_plan_of_no_units_is_refused(acme, api, instance, units):
+    """It would bill nothing, and nobody would see why."""
+    change(api, instance, a_plan(acme), "2026-07-01", 400, units=units)
+    new = {"acct_no": instance.account_id, "plan": instance.plan_id, "start_date": "2026-07-01", "units": units}
+    for method, path, body in (
+        ("POST", "", new),
+        ("PATCH", f"{instance.pk}/", {"units": units, "units_from": "2026-07-01"}),
+        ("PATCH", f"{instance.pk}/", {"units": units, "units_from": str(instance.start_date)}),
+    ):
+        answer = api.generic(method, f"/api/v1/plan-instances/{path}", json.dumps(body), content_type="application/json")
+        assert (answer.status_code, answer.json()["error_code"], list(answer.json()["errors"])) == (400, 1016, ["units"])
+    assert PlanInstance.objects.get().units == 1
 
 
 def test_a_plan_that_has_ended_is_not_changed_after_its_end(acme, api, instance):

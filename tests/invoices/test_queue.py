@@ -1,5 +1,7 @@
 """The approval queue: flags, tabs, decisions on many documents, and who may see and decide."""
 
+import csv
+import io
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from decimal import Decimal
@@ -16,17 +18,17 @@ from accounts import receipts
 from accounts.callers import Caller
 from accounts.kinds import FourEyes
 from accounts.models import Account
-from billing_site.errors import ErrorCode
 from invoices.kinds import DecisionAct, DecisionResult, Flag
 from invoices.models import Comparison, Decision, DecisionOutcome, Invoice
 from invoices.pages import pending
 from invoices.plan.facts import BillingRequest
-from invoices.services.approving import decisions
-from invoices.services.approving.decisions import continue_decision, count_results, retry_failed, start_decision
+from invoices.services.approving import bulk
+from invoices.services.approving.bulk import continue_decision, count_results, retry_failed, start_decision
 from invoices.services.approving.queue import Sum, Tab, pending_documents, tab_sums
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.documents.remarks import Remarks
 from invoices.services.planning.flags import flags_of, with_flags
+from tests.support.adjusting import a_line, adjusted
 from tests.support.factories import ClientFactory, a_charge, a_plan, an_account, an_instance
 
 JANUARY, FEBRUARY = date(2026, 1, 10), date(2026, 2, 10)
@@ -172,7 +174,7 @@ def test_the_page_before_a_decision_says_whom_any_rule_refuses(umbra, signed_in,
     Account.objects.filter(invoices=closed).update(status=-1)
     chosen = {"invoice_no": [good, closed]}
     page = signed_in.post("/invoices/pending/decide/", {"act": "regenerate", **chosen})
-    assert page.context["blocked"] == {ErrorCode.ACCOUNT_STATUS.message: 1}
+    assert page.context["blocked"] == {"The account is not billed in its status. Change the status first": 1}
     assert signed_in.post("/invoices/pending/decide/", {"act": "approve", **chosen}).context["blocked"] == {}
     assert signed_in.post("/invoices/pending/decide/", {"act": "remark", **chosen}).context["blocked"] == {}
 
@@ -253,6 +255,31 @@ def test_all_that_match_are_those_that_were_there_when_it_was_asked(umbra, signe
     assert dict(Invoice.objects.values_list("pk", "status")) == {first: "discarded", late: "pending"}
 
 
+@pytest.mark.parametrize("scope", ["", "all"])
+def test_what_changed_after_the_reader_was_shown_the_sums_is_not_approved(umbra, signed_in, ann, scope):
+    first, second = (bill(an_account(umbra), ann, JANUARY) for _ in range(2))
+    chosen = {"act": "approve", "scope": scope, "invoice_no": [first, second]}
+    page = signed_in.post("/invoices/pending/decide/", chosen)
+    adjusted(Invoice.objects.get(pk=first), Caller(process="test"), a_line(1, rate_per_unit="9000"), day=JANUARY)
+    sent = {**chosen, "newest": second, "mark": page.context["mark"], "confirmed": "yes", "once": "1" * 32}
+    answer = signed_in.post("/invoices/pending/decide/", sent)
+    assert answer.status_code == 409 and "1 document has changed" in answer.content.decode()
+    assert set(Invoice.objects.values_list("status", flat=True)) == {"pending"} and not Decision.objects.exists()
+    signed_in.post("/invoices/pending/decide/", {**sent, "mark": answer.context["mark"], "once": "2" * 32})
+    assert set(Invoice.objects.values_list("status", flat=True)) == {"approved"}
+
+
+def test_what_changed_after_the_decision_is_not_approved_by_it(umbra, ann):
+    first, second = (bill(an_account(umbra), ann, JANUARY) for _ in range(2))
+    rows = Invoice.objects.filter(pk__in=[first, second])
+    decision = start_decision(client=umbra, act=DecisionAct.APPROVE, invoices=rows, caller=ann, remarks=Remarks())
+    adjusted(Invoice.objects.get(pk=first), Caller(process="test"), a_line(1, rate_per_unit="9000"), day=JANUARY)
+    continue_decision(decision, caller=ann, today=JANUARY)
+    found = {one.invoice_id: (one.result, one.error_code) for one in decision.outcomes.all()}
+    assert found == {first: (DecisionResult.REFUSED, 90003), second: (DecisionResult.DONE, 0)}
+    assert dict(Invoice.objects.values_list("pk", "status")) == {first: "pending", second: "approved"}
+
+
 @pytest.mark.parametrize("newest", ["9" * 5000, "9" * 19, "²", "-1", "a\0b"])
 def test_a_newest_document_that_is_no_number_is_none(umbra, signed_in, ann, newest):
     bill(an_account(umbra), ann, JANUARY)
@@ -267,7 +294,7 @@ def test_the_page_that_confirms_is_no_dead_end(umbra, signed_in):
 
 
 def test_a_decision_goes_on_where_it_was(umbra, signed_in, ann, monkeypatch, audited):
-    monkeypatch.setattr(decisions, "AT_ONCE", 2)
+    monkeypatch.setattr(bulk, "AT_ONCE", 2)
     plan = a_plan(umbra)
     numbers = [bill(an_account(umbra, plan), ann, JANUARY) for _ in range(5)]
     form = {"act": "approve", "invoice_no": numbers, "confirmed": "yes", "once": "d" * 32}
@@ -287,7 +314,7 @@ def test_who_has_died_on_the_way_is_followed_up(umbra, ann, audited):
     rows = Invoice.objects.filter(pk__in=[done, left])
     decision = start_decision(client=umbra, act=DecisionAct.APPROVE, invoices=rows, caller=ann, remarks=Remarks())
     approve(umbra, [done], ann)
-    long_ago = decision.made_at - decisions.GIVEN_UP * 2
+    long_ago = decision.made_at - bulk.GIVEN_UP * 2
     DecisionOutcome.objects.filter(decision=decision, invoice=done).update(taken_at=long_ago)
     continue_decision(decision, caller=ann, today=FEBRUARY)
     assert count_results(decision)[DecisionResult.DONE] == 2
@@ -373,7 +400,7 @@ def test_the_page_of_a_document_costs_the_same_for_any_number_of_lines(
         bill(an_account(umbra, a_plan(umbra, {f"s{n}": "1.00" for n in range(lines)})), ann, JANUARY) for lines in (2, 40)
     )
     signed_in.get(f"/invoices/{few}/")
-    with django_assert_max_num_queries(45) as captured:
+    with django_assert_max_num_queries(50) as captured:
         signed_in.get(f"/invoices/{few}/")
     with django_assert_num_queries(len(captured.captured_queries)):
         signed_in.get(f"/invoices/{many}/")
@@ -393,3 +420,32 @@ def test_the_pages_of_a_decision_cost_the_same_for_any_number_of_documents(umbra
             signed_in.get(address)
         told.append(len(captured))
     assert asked[0] == asked[1] and told[0] == told[1]
+
+
+def test_a_custom_status_is_searched_filtered_and_downloaded(umbra, signed_in, ann):
+    labelled, other = (bill(an_account(umbra), ann, JANUARY) for _ in range(2))
+    Invoice.objects.filter(pk=labelled).update(custom_status_label="Ask Sales")
+    for query in ({"search": "ask sales"}, {"search": "Ask"}, {"custom_status_label": "ask sales"}):
+        rows = signed_in.get("/invoices/pending/", query).context["rows"]
+        assert [row.invoice.pk for row in rows] == [labelled], query
+    page = signed_in.get("/invoices/pending/").content.decode()
+    assert 'href="?format=csv"' in page
+    answer = signed_in.get("/invoices/pending/", {"format": "csv", "search": "ask"})
+    table = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
+    assert [(row["invoice_no"], row["state"], row["custom_status_label"]) for row in table] == [
+        (str(labelled), "pending", "Ask Sales")
+    ]
+    assert len(list(signed_in.get("/invoices/pending/", {"format": "csv"}).streaming_content)) == 3
+    wrong = signed_in.get("/invoices/pending/", {"format": "csv", "bill_date_from": "soon"})
+    assert (wrong.status_code, wrong.headers["Location"]) == (302, "/invoices/pending/")
+    assert other  # it is in the whole file only
+
+
+def test_why_the_reader_may_not_approve_is_said_once_above_the_list(umbra, signed_in, ann):
+    umbra.four_eyes = FourEyes.ANOTHER_PERSON
+    umbra.save()
+    for _ in range(3):
+        bill(an_account(umbra), ann, JANUARY)
+    page = " ".join(signed_in.get("/invoices/pending/").content.decode().split())
+    assert "3 documents of this page cannot be approved by you: You cannot approve your own document or request:" in page
+    assert (page.count("for another approver"), page.count("data-reason")) == (3, 1)

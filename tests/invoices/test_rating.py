@@ -247,7 +247,7 @@ def usage_lines(price, totals):
     dates = InstanceDates(date(2026, 1, 10), None, FEB_9, in_arrears=True)
     instance = InstanceFacts(1, dates, "Plan", D(1), "", (charge,), usage=tuple(totals))
     lines = Lines(USD)
-    (claim,) = add_usage(lines, instance, list(arrears_due(dates, FEB_10, 10, dates.start)), 10, FEB_9)
+    (claim,) = add_usage(lines, instance, list(arrears_due(dates, FEB_10, 10, dates.start)), 10, lambda _: FEB_9)
     return lines.drafts, claim.records
 
 

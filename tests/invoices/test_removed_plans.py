@@ -7,7 +7,7 @@ import time_machine
 
 from accounts.models import PlanInstance
 from accounts.services.plans import assign_plan
-from invoices.services.approving.decide_pending import discard_invoices
+from invoices.services.approving.acts import discard_invoices
 from invoices.services.lists.accounts import account_rows
 from tests.support.accounts_api import API, with_key
 from tests.support.audits.planting import findings

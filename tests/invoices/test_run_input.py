@@ -222,9 +222,10 @@ def test_everyone_counts_the_same_of_an_odd_world(acme, signed_in, api, capsys):
     tiles = {str(tile.title): tile for tile in signed_in.get("/").context["tiles"]}
     assert tiles["Accounts due to bill"].how_many == 3
     assert signed_in.get(NEW).context["look"].due == expected
-    assert "Start billing run for 3 accounts" in text_of(signed_in.get(NEW))
+    page = text_of(signed_in.get(NEW))
+    assert "Start billing run for 6 accounts, 3 of them blocked" in page and signed_in.get(NEW).context["look"].looked_at == 6
     planned = post(api, "billing-runs", {}, status=201)
-    assert planned["counts"] == {"waiting": expected.ready + expected.blocked, "in_another_run": expected.in_runs}
+    assert planned["counts"] == {"waiting": expected.taken_in, "in_another_run": expected.in_runs}
     assert "1 of 7 accounts" in text_of(signed_in.get(f"/billing-runs/{planned['id']}/"))
     cancel_run(BillingRun.objects.get(pk=planned["id"]), caller=PROCESS)
     call_command("bill", "--due")
@@ -240,3 +241,26 @@ def test_a_paused_run_keeps_its_accounts_out_of_every_count(acme, signed_in):
     pause_run(run, caller=PROCESS)
     assert count_due(acme, JAN_10) == DueAccounts(ready=0, pending=0, not_billed=0, in_runs=1)
     assert signed_in.get(NEW).context["look"].due.all == 1
+
+
+def test_listed_accounts_that_are_not_due_are_named_with_their_next_bill_date(acme, signed_in, api):
+    due, later, bare = an_account(acme), an_account(acme, start=date(2026, 1, 11)), an_account(acme, a_plan(acme))
+    bare.plan_instances.all().delete()
+    bare.next_bill_date = None
+    bare.save()
+    ids = [one.client_acct_id for one in (due, later, bare)]
+    page = text_of(signed_in.post(NEW, {"act": "count", "accounts": "\n".join(ids)}))
+    assert "2 of 3 listed accounts are not in the run." in page and "Start billing run for 1 account<" in page
+    assert f'{later.client_acct_id}</a></th><td class="nowrap">Jan 11, 2026</td><td>It is not due.</td>' in page
+    dry = post(api, "billing-runs/dry_run", {"filter": {"accounts": ids}}, status=201)
+    assert dry["left_out"] == {
+        "count": 2,
+        "accounts": [
+            {"acct_no": later.pk, "client_acct_id": ids[1], "next_bill_date": "2026-01-11", "reason": "not_due"},
+            {"acct_no": bare.pk, "client_acct_id": ids[2], "next_bill_date": None, "reason": "no_cycle"},
+        ],
+    }
+    assert "2 of 3 listed accounts are not in the run." in text_of(signed_in.get(f"/billing-runs/{dry['id']}/"))
+    nobody = post(api, "billing-runs/dry_run", {"filter": {"accounts": ids[1:2]}}, status=409)
+    assert (nobody["error_code"], f"{ids[1]}: next bill date 2026-01-11" in nobody["error_msg"]) == (90112, True)
+    assert "No account that is due matches" in text_of(signed_in.post(NEW, {"act": "count", "accounts": ids[1]}))

@@ -9,6 +9,7 @@ import time_machine
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from accounts.models import Event
 from billing_site.errors import BillingError
@@ -61,7 +62,7 @@ def test_the_look_before_a_start_tells_totals_and_refusals_and_writes_nothing(ac
     assert [(one.currency, one.invoices, str(one.total_amount)) for one in look.totals] == [("usd", 2, "44.00")]
     assert [(one.error_code, one.accounts) for one in look.refused] == [(7001, 1)]
     page = text_of(answer)
-    assert "Start billing run for 3 accounts" in page and "$44.00" in page
+    assert "Start billing run for 4 accounts, 1 of them blocked" in page and "$44.00" in page
     assert "Test accounts, or in a status that is not billed</dt><dd>1<" in page
     assert (Invoice.objects.count(), BillingRun.objects.count(), Event.objects.count()) == (0, 0, 0)
 
@@ -76,13 +77,13 @@ def test_the_dashboard_and_the_start_of_a_run_count_the_same(acme, signed_in, pr
     assert (due.how_many, due.hint) == (2, "A billing run generates their invoices. 1 more is due but blocked.")
     page = text_of(signed_in.get("/billing-runs/new/"))
     assert "<dt>Accounts due to bill</dt><dd>2</dd> <dt>Blocked by a pending invoice</dt><dd>1 <a" in page
-    assert "Start billing run for 2 accounts" in page
+    assert "Start billing run for 3 accounts, 1 of them blocked" in page
 
 
-def test_a_run_of_accounts_that_are_all_blocked_promises_no_number(acme, signed_in):
+def test_a_run_of_accounts_that_are_all_blocked_says_so(acme, signed_in):
     an_account(acme, is_test=True)
     page = text_of(signed_in.get("/billing-runs/new/"))
-    assert "<dt>Accounts due to bill</dt><dd>0</dd>" in page and "Start billing run" in page
+    assert "<dt>Accounts due to bill</dt><dd>0</dd>" in page and "Start billing run for 1 account, 1 of them blocked" in page
     assert "Accounts due to bill" not in text_of(signed_in.get("/"))
 
 
@@ -223,7 +224,7 @@ def test_the_list_shows_runs_with_their_counts(acme, umbra, signed_in, process):
     an_account(umbra)
     others = start_run(client=umbra, today=JAN_10, caller=process)
     answer = signed_in.get("/billing-runs/")
-    assert [(one.pk, one.starter, [count for _, count in one.counts]) for one in answer.context["pages"].rows] == [
+    assert [(one.pk, one.starter, [count for _, _, count in one.counts]) for one in answer.context["pages"].rows] == [
         (run.pk, "process test", [0, 2, 1, 1])
     ]
     assert (
@@ -257,3 +258,23 @@ def test_with_nothing_due_the_page_says_what_comes_next(acme, signed_in):
     assert "No billing run yet" in text_of(signed_in.get("/billing-runs/"))
     an_account(acme, start=JAN_10 + timedelta(days=3))
     assert "The next one is due on Jan 13, 2026." in text_of(signed_in.get("/billing-runs/new/"))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("accounts", "7,8", "row 1 has several cells"),
+        ("bill_days", "40", "40 is not valid"),
+        ("regions", "ZZ", "ZZ is not valid"),
+        ("countries", "Narnia", "Narnia is not valid"),
+    ],
+)
+def test_a_refused_filter_is_shown_at_its_field_without_the_name_that_programs_use(acme, signed_in, field, value, message):
+    answer = signed_in.post(reverse("start-run"), {"act": "show", field: value})
+    (shown,) = answer.context["form"].errors[field]
+    assert answer.status_code == 422
+    assert shown.startswith(f"The entry is not valid: {message}")
+
+
+def test_a_filter_takes_the_name_of_a_country_as_the_reader_writes_it(acme, signed_in):
+    assert signed_in.post(reverse("start-run"), {"act": "show", "countries": "Deutschland, France"}).status_code == 200

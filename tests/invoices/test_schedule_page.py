@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 import time_machine
+from django.contrib.auth import get_user_model
 
 from accounts.callers import Caller
 from invoices.kinds import ScheduledAct
@@ -97,6 +98,7 @@ def test_late_and_failed_schedules_are_on_page_and_dashboard(berlin, boss):
     Schedule.objects.filter(act="audit").update(message="The audit has 2 findings.")
     assert "Late or failed" in text_of(boss.get("/")) and "is late since" not in text_of(boss.get("/"))
     with time_machine.travel("2026-01-10T06:30Z", tick=False):
+        boss.force_login(get_user_model().objects.get(username="boss"))
         page, dashboard = text_of(boss.get("/schedules/")), text_of(boss.get("/"))
     assert page.count(">Late<") == 2 and page.count("The audit has 2 findings.") == 1
     assert "No worker is running, so nothing on this page is done." in page

@@ -172,13 +172,15 @@ def test_a_schedule_that_is_set_to_its_own_hour_again_keeps_its_day(berlin):
 @pytest.mark.parametrize(
     "act, rights, allowed",
     [
-        ("bill", {}, True),
-        ("audit", {}, True),
-        ("collect", {}, False),
-        ("collect", {"may_collect": True}, True),
-        ("resume_collections", {}, False),
-        ("discard_stale", {"may_collect": True}, False),
-        ("discard_stale", {"may_approve": True}, True),
+        ("bill", {"may_change_settings": True}, True),
+        ("bill", {}, False),
+        ("audit", {"may_change_settings": True}, True),
+        ("collect", {"may_change_settings": True}, False),
+        ("collect", {"may_change_settings": True, "may_collect": True}, True),
+        ("collect", {"may_collect": True}, False),
+        ("resume_collections", {"may_change_settings": True}, False),
+        ("discard_stale", {"may_change_settings": True, "may_collect": True}, False),
+        ("discard_stale", {"may_change_settings": True, "may_approve": True}, True),
         ("bill", {"read_only": True}, False),
     ],
 )

@@ -9,7 +9,7 @@ from accounts.models import Account, Event
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import CreditUse, Invoice, ServiceCredit
 from invoices.plan.facts import BillingRequest
-from invoices.services.approving.decide_pending import discard_invoices, regenerate_invoices
+from invoices.services.approving.acts import discard_invoices, regenerate_invoices
 from invoices.services.billing import generating
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.billing.service_credits import add_service_credit, expire_service_credit

@@ -1,10 +1,7 @@
 """A mail server that takes connections and says nothing: it is waited for once, and what was not sent is sent later."""
 
 import json
-import socket
-import threading
 import time
-from contextlib import suppress
 from io import StringIO
 
 import pytest
@@ -15,50 +12,11 @@ from invoices.models import Statement
 from tests.support.admin_pages import act, texts
 from tests.support.billing import JAN_10, bill
 from tests.support.factories import a_plan, an_account
+from tests.support.mail_servers import MailServer
 
 TIMEOUT = 1
 """Seconds, in the place of EMAIL_TIMEOUT's 10."""
-ANSWERS = {"EHLO": "250 ok", "MAIL": "250 ok", "RCPT": "250 ok", "DATA": "354 go on", "QUIT": "221 bye"}
-
 pytestmark = pytest.mark.usefixtures("audited")
-
-
-class MailServer:
-    """A mail server on a port of this machine. It falls silent when it gets a command of `silent_at`; "" is the greeting."""
-
-    def __init__(self):
-        self.silent_at = set()
-        self.letters = []
-        self.connections = 0
-        self.listening = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listening.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        with suppress(OSError):
-            while True:
-                caller, _ = self.listening.accept()
-                self.connections += 1
-                threading.Thread(target=self._answer, args=(caller,), daemon=True).start()
-
-    def _answer(self, caller):
-        with suppress(OSError), caller, caller.makefile("rw", newline="\r\n") as lines:
-            self._say(lines, "", "220 hello")
-            while line := lines.readline():
-                word = line[:4].upper().strip()
-                self._say(lines, word, ANSWERS[word])
-                if word == "DATA":
-                    letter = []
-                    while (text := lines.readline().rstrip("\r\n")) != ".":
-                        letter.append(text)
-                    self._say(lines, ".", "250 taken")
-                    self.letters.append("\n".join(letter))
-
-    def _say(self, lines, word, answer):
-        while word in self.silent_at:
-            time.sleep(0.05)
-        lines.write(answer + "\r\n")
-        lines.flush()
 
 
 @pytest.fixture

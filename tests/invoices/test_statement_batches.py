@@ -8,6 +8,7 @@ from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 from django.utils import timezone
 
+from billing_site.common.guards import lifted
 from invoices.models import Invoice, Statement
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.money.ledger.acts import Why
@@ -58,14 +59,16 @@ def test_what_was_typed_is_text_and_no_html(acme, process):
     account = account_of(acme)
     account.contacts.update(name="<b>Ada</b>", address1="2 <i>Side</i> Street")
     invoice = bill(account, process, JAN_10)
-    Invoice.objects.filter(pk=invoice.pk).first().lines.update(description="<script>alert(1)</script>")
+    with lifted():
+        Invoice.objects.filter(pk=invoice.pk).first().lines.update(description="<script>alert(1)</script>")
     resend_statement(client=acme, invoice_no=invoice.pk, caller=process)
     html, _ = mail.outbox[0].alternatives[0]
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert all(tag not in html for tag in ("<script", "<b>", "<i>"))
     assert "<script>alert(1)</script>" in mail.outbox[0].body
     # The audit would say, rightly, that the document was changed after it was issued.
-    invoice.lines.update(description="Phone")
+    with lifted():
+        invoice.lines.update(description="Phone")
 
 
 def test_a_batch_is_brought_by_one_connection(acme, process, counted):
@@ -108,7 +111,7 @@ def test_a_document_that_cannot_be_read_stops_no_other(acme, process, monkeypatc
     monkeypatch.setattr(statements, "statement_parts", some)
     answers = send_requested([first.pk, broken.pk, last.pk])
     assert [answers[one.pk].status for one in (first, broken, last)] == ["sent", "failed", "sent"]
-    assert standing(broken) == [("failed", "", 90044)]
+    assert standing(broken) == [("failed", "broken@example.com", 90044)]
 
 
 def test_what_a_dying_process_did_not_come_to_still_waits(acme, process, monkeypatch):

@@ -110,8 +110,8 @@ def test_a_surcharge_is_shown_as_it_was_taken(acme, api, fee):
         ({"service": "x"}, 1016, "service"),
         ({"name": ""}, 1010, "name"),
         ({"percent": "100.000001"}, 1016, "percent"),
-        ({"percent": "0.0000001"}, 1016, "non_field_errors"),  # rounded to 0
-        ({"percent": "1", "currency": "usd"}, 1016, "non_field_errors"),
+        ({"percent": "0.0000001"}, 1016, "percent"),  # rounded to 0
+        ({"percent": "1", "currency": "usd"}, 1016, "currency"),
         ({"valid_to": "2025-12-31"}, 1016, "valid_to"),
         ({"valid_to": "3000-01-01"}, 1016, "valid_to"),
         ({"services": None}, 1010, "services"),
@@ -149,10 +149,9 @@ def test_services_of_another_client_do_not_exist(umbra, api, fee, resource, fiel
     assert not Coupon.objects.exists()
 
 
-@pytest.mark.parametrize("method", ["put", "patch", "delete"])
-def test_a_surcharge_is_not_changed_or_deleted_here(api, fee, method):
+def test_a_surcharge_is_not_replaced(api, fee):
     number = create(api, "surcharges", a_surcharge(fee))["id"]
-    assert getattr(api, method)(f"{API}/surcharges/{number}/", {}, format="json").status_code == 405
+    assert api.put(f"{API}/surcharges/{number}/", {}, format="json").status_code == 405
 
 
 # The same surcharge again.

@@ -15,7 +15,7 @@ from invoices.kinds import Flag, InvoiceStatus, WaitReason
 from invoices.management.commands.bill import run_summary
 from invoices.models import Invoice, TaxAnswer, TaxRate
 from invoices.plan.facts import BillingRequest
-from invoices.services.approving.decide_pending import approve_invoices, regenerate_invoices
+from invoices.services.approving.acts import approve_invoices, regenerate_invoices
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.issuing.generate_preview import preview_invoice
 from invoices.services.planning.flags import flags_of, with_flags
@@ -270,7 +270,7 @@ def test_the_queue_and_the_page_say_so(taxing, process, admin_client):
     assert "No tax rate found" in admin_client.get("/invoices/pending/").text
     page = admin_client.get(f"/invoices/{held.pk}/").text
     assert "no tax rate for US-OR (standard)." in page
-    assert "Add the data and regenerate the document" in page
+    assert "Add the data and recalculate the document" in page
     assert "No tax rate found" in admin_client.get(f"/invoices/pending/{held.pk}/").text
     assert admin_client.get("/invoices/", {"flag": "no_rate"}).status_code == 200
 

@@ -10,7 +10,7 @@ from accounts.kinds import ChargeType
 from accounts.models import Service
 from accounts.services.plans import change_plan, end_plan_instance
 from invoices.models import Invoice, UnusedCredit
-from invoices.services.approving.decide_pending import approve_invoices, discard_invoices
+from invoices.services.approving.acts import approve_invoices, discard_invoices
 from invoices.services.billing.coupons import redeem_coupon
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.money.ledger.acts import Why

@@ -72,7 +72,7 @@ def test_every_value_may_come_as_a_number_or_as_text_and_what_is_null_or_empty_i
     forms = [
         a_record(1, client_acct_id="", acct_no=account.pk, client_service_id=None, service=str(service.pk), units=5),
         a_record("2", acct_no=str(account.pk), service=service.pk, units=5.5, plan_instance=str(instance.pk), description=None),
-        a_record(" 3 ", acct_no=None, service=None, units="1e2", plan_instance=None, description=""),
+        a_record(" 3 ", acct_no=None, service=None, units="100", plan_instance=None, description=""),
     ]
     assert [one["result"] for one in load(api, *forms)] == ["created"] * 3
     assert list(Usage.objects.order_by("pk").values_list("record_id", "units", "description")) == [
@@ -131,9 +131,12 @@ def test_every_value_may_come_as_a_number_or_as_text_and_what_is_null_or_empty_i
         ({"units": "12345678901234567890"}, 1012, "units"),
         ({"units": 10**400}, 1012, "units"),
         ({"units": "9" * 1001}, 1012, "units"),
-        ({"units": "1e400"}, 1012, "units"),
+        ({"units": "1e2"}, 1016, "units"),
+        ({"units": "1E+2"}, 1016, "units"),
+        ({"units": "1e-2"}, 1016, "units"),
+        ({"units": "1e400"}, 1016, "units"),
         ({"units": "1e-400"}, 1016, "units"),
-        ({"units": "1e999999999999"}, 1012, "units"),
+        ({"units": "1e999999999999"}, 1016, "units"),
         ({"units": "1e99999999999999999999"}, 1016, "units"),
         ({"units": "NaN"}, 1016, "units"),
         ({"units": "sNaN"}, 1016, "units"),
@@ -258,12 +261,18 @@ def test_a_body_without_records_or_with_too_many_is_refused_whole(api, account, 
         '{"records": [{"record_id": "R-1"',
         '{"records": [' + "[" * 100_000 + "]" * 100_000 + "]}",
         '[{"record_id": "R-1"}]',
-        '{"records": [{"record_id": "' + "x" * 8_000_000 + '"}]}',
     ],
 )
 def test_a_body_that_cannot_be_read_is_refused_whole(api, account, text):
     response = api.generic("POST", f"{API}/usage/", text, content_type="application/json")
     assert (response.status_code, response.json()["error_code"]) == (400, 1012)
+
+
+def test_a_body_that_is_too_large_is_refused_by_its_length(api, account):
+    text = '{"records": [{"record_id": "' + "x" * 8_000_000 + '"}]}'
+    response = api.generic("POST", f"{API}/usage/", text, content_type="application/json")
+    assert (response.status_code, response.json()["error_code"]) == (413, 1012)
+    assert response.json()["error_msg"] == "invalid input format: the body is too large: send at most 8000000 bytes"
 
 
 def test_ten_thousand_records_with_long_texts_are_one_call(api, account):

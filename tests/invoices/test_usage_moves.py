@@ -6,7 +6,7 @@ import pytest
 
 from accounts.services.plans import assign_plan, change_plan, end_plan_instance, remove_plan_instance, update_plan_instance
 from invoices.models import Invoice, Usage
-from invoices.services.approving.decide_pending import approve_invoices, discard_invoices, regenerate_invoices
+from invoices.services.approving.acts import approve_invoices, discard_invoices, regenerate_invoices
 from tests.support.billing import USAGE, bill
 from tests.support.factories import PlanFactory, a_charge, an_account, some_usage
 from tests.support.memos import void

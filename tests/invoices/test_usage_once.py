@@ -162,10 +162,10 @@ def test_a_record_that_another_caller_stores_first_is_compared_with_this_one(acm
     """Between the look-up and the insert: one of three comes in equal, one different."""
     inserting = usage_loading._insert
 
-    def others_first(client, new):
+    def others_first(*new):
         monkeypatch.setattr(usage_loading, "_insert", inserting)
-        load(client, a_record("R-1"), a_record("R-2", units=D(7)))
-        return inserting(client, new)
+        load(acme, a_record("R-1"), a_record("R-2", units=D(7)))
+        return inserting(*new)
 
     monkeypatch.setattr(usage_loading, "_insert", others_first)
     assert load(acme, a_record("R-1"), a_record("R-2"), a_record("R-3"), a_record("R-3")) == [THERE, ID_USED, CREATED, THERE]

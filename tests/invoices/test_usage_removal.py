@@ -11,7 +11,7 @@ from accounts.models import Account, Event
 from billing_site.errors import BillingError
 from invoices.models import Invoice, Usage
 from invoices.plan.facts import BillingRequest
-from invoices.services.approving.decide_pending import approve_invoices, discard_invoices
+from invoices.services.approving.acts import approve_invoices, discard_invoices
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.documents import batches
 from invoices.services.planning.previewing import rate_unbilled_usage

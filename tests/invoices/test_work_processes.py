@@ -36,6 +36,14 @@ def test_a_closed_terminal_ends_the_site_and_its_worker(transactional_db, tmp_pa
         assert (is_alive(worker), answers(site), workers_of(site)) == (False, False, [])
 
 
+def test_the_development_server_has_a_worker_that_ends_with_it(transactional_db, tmp_path):
+    with served_with_worker(tmp_path, ("runserver", "--noreload")) as (site, server):
+        (worker,) = workers_of(site)
+        assert children_of(server.pid) == [worker]
+        server.kill()
+        wait_for(lambda: workers_of(site) == [])
+
+
 def wait_for(condition):
     end = time.monotonic() + 60
     while not condition():

@@ -6,6 +6,7 @@ import pytest
 import time_machine
 from django.contrib.auth.models import Permission
 
+from accounts.callers import Caller
 from tests.support.billing import JAN_10, bill
 from tests.support.factories import TaxRateFactory, a_plan, an_account
 
@@ -38,3 +39,15 @@ def invoice(acme, process):
     """Phone 30.00, tv 20.00, net 50.00 and 10.00 of tax."""
     TaxRateFactory(client=acme)
     return bill(an_account(acme, a_plan(acme, RATES)), process, JAN_10)
+
+
+@pytest.fixture
+def carol_caller(carol):
+    return Caller(staff=carol)
+
+
+@pytest.fixture
+def carol_approves(carol):
+    """Carol, who may approve too."""
+    carol.user_permissions.add(Permission.objects.get(codename="approve_invoice"))
+    return Caller(staff=carol)

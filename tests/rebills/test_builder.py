@@ -65,7 +65,7 @@ def test_a_change_is_counted_as_it_will_be_made_and_nothing_is_written(page, pro
     assert "Sales tax 10 % (US-CA) $10.00 -$10.00 $5.50 -$4.50" in text
     assert "Total $110.00 -$110.00 $60.50 -$49.50" in text
     assert "Payments carried over $60.50 Credit used $0.00 To other invoices $0.00 Left as credit $49.50 Due $0.00" in text
-    assert "Balance before $0.00 Balance after -$49.50" in text
+    assert "Balance of the account before $0.00 Difference -$49.50 Balance of the account after -$49.50" in text
     assert "left out -$20.00" in text
 
 
@@ -77,7 +77,9 @@ def test_htmx_is_answered_with_the_summary_and_the_lines_results_only(page, invo
     # The results of all lines are one piece, which a script applies: htmx swaps pieces one by one.
     pieces = re.search(r"<template data-results>(.*?)</template>", text, re.S)[1]
     assert re.findall(r'id="(result-[^"]+)"', pieces) == ["result-1", "result-2", "result-3"]
-    assert text.count("<template") == text.count('hx-swap-oob="true"') == 1 and "<html" not in text and "<input" not in text
+    assert text.count("<template") == 1 and "<html" not in text and "<input" not in text
+    swapped = re.findall(r'<p id="([^"]+)"[^>]* hx-swap-oob="true"', text)
+    assert swapped == ["live-total", "announcement"]
     assert re.search(r'id="result-1"[^>]* data-changed="rate_per_unit"', text)
     assert "Difference -$22.00, due $88.00" in text
 
@@ -92,7 +94,7 @@ def test_an_amount_that_is_typed_overrides_rate_times_units_and_says_so(page, in
 @pytest.mark.parametrize(
     ("fields", "field", "told"),
     [
-        ({"line_2_units": "many"}, "units", "A valid number is required."),
+        ({"line_2_units": "many"}, "units", "Enter a number."),
         ({"line_2_units": "-1"}, "units", "-1 is below 0; to give something back, add a line with a negative amount"),
         ({"line_2_amount": "1.234"}, "amount", "1.234 is not a multiple of the smallest unit of usd"),
         ({"line_2_units": "2", "line_2_rate_per_unit": "3", "line_2_amount": "7"}, "amount", "3 for 2 units is 6, and not 7"),
@@ -110,7 +112,7 @@ def test_a_refusal_stands_at_the_field_that_it_names_and_what_was_typed_is_kept(
 
 
 def test_all_lines_left_out_is_refused_above_the_figures(page, invoice):
-    assert "no line items provided" in words(sent(page, invoice, out=[1, 2, 3]))
+    assert "No line is left. Keep or add at least one line" in words(sent(page, invoice, out=[1, 2, 3]))
 
 
 def test_a_line_is_added_and_taken_away_and_one_of_the_original_is_reverted(acme, page, invoice):
@@ -295,10 +297,10 @@ def test_what_is_collected_and_the_outcome(acme, page, carol, process, invoice):
     carol.user_permissions.add(Permission.objects.get(codename="collect_money"))
     PaymentMethod.objects.create(account=invoice.account, type="card", token="sandbox_approved", label="Test card")
     assert "Collected now $0.00" in words(sent(page, invoice))
-    assert "Collected now $110.00 Balance before $110.00 Balance after $0.00" in words(sent(page, invoice, collect="true"))
+    assert "Due $110.00 Collected now −$110.00 Left to pay on the rebill $0.00" in words(sent(page, invoice, collect="true"))
     acme.collect_on_rebill = True
     acme.save()
-    assert "Collected now $110.00" in words(sent(page, invoice))
+    assert "Collected now −$110.00" in words(sent(page, invoice))
     assert "As the settings say (yes)" in sent(page, invoice).content.decode()
     page.post(f"/invoices/{invoice.pk}/rebill/", committed(page, invoice, line_1_units="2"))
     rebill = Invoice.objects.get(kind="rebill")
@@ -314,7 +316,7 @@ def test_when_it_is_due_is_chosen(page, process, invoice):
 
 
 def test_why_nothing_is_collected_is_said(page, invoice):
-    assert "no valid electronic form of payment on file" in words(sent(page, invoice, collect="true"))
+    assert "The account has no valid card or bank account" in words(sent(page, invoice, collect="true"))
 
 
 def test_without_the_permission_it_is_said_before_and_refused(page, carol, invoice):
@@ -361,3 +363,30 @@ def test_as_many_queries_for_fifty_lines_as_for_five(acme, page, process):
 
 
 # The list.
+
+
+GERMAN = {"Accept-Language": "de"}
+
+
+def test_a_german_reader_types_and_sees_german_numbers_and_gets_what_was_reviewed(page, invoice):
+    address = f"/invoices/{invoice.pk}/rebill/"
+    assert re.search(r'id="line-1-rate_per_unit"[^>]* value="30,00"', page.get(address, headers=GERMAN).text)
+    body = typed(invoice, line_1_rate_per_unit="1.234,50", line_2_amount="12,50", line_3_units="0,5", reason_code="1")
+    part = page.post(address, body, headers={**GERMAN, "HX-Request": "true"})
+    assert [amount.replace("\xa0", " ") for amount in results(part).values()] == ["1.234,50 $", "12,50 $", "25,00 $"]
+    assert re.search(r'id="result-1"[^>]* data-changed="rate_per_unit" data-refused="" data-calculated="1234,50"', part.text)
+    review = page.post(address, {**body, "act": "review"}, headers=GERMAN)
+    act = {"act": "commit", "fingerprint": hidden(review, "fingerprint"), "once": hidden(review, "once")}
+    issued = page.post(address, {**body, **act}, headers=GERMAN)
+    rebill = Invoice.objects.get(pk=int(re.search(r"/(\d+)/", issued.url)[1]))
+    assert list(rebill.lines.exclude(line_type=2).values_list("amount", flat=True)) == [D("1234.50"), D("12.50"), D("25.00")]
+
+
+def test_a_number_with_two_meanings_is_refused_at_its_field(page, invoice):
+    answer = page.post(
+        f"/invoices/{invoice.pk}/rebill/", {**typed(invoice, line_2_amount="1.234"), "act": "recalculate"}, headers=GERMAN
+    )
+    message = re.search(r'id="errors-2">(.*?)</div>', answer.text, re.S)[1]
+    assert "Betrag: 1.234 kann auf zwei Arten gelesen werden. Schreiben Sie 1234 oder 1,234." in message
+    assert "Amount: 1,234 can be read in two ways. Write 1234 or 1.234." in words(sent(page, invoice, line_2_amount="1,234"))
+    assert "5,000 can be read in two ways" in words(sent(page, invoice, discount_percent="5,000"))

@@ -5,7 +5,7 @@ from decimal import Decimal as D
 import pytest
 
 from invoices.models import CouponRedemption, CouponUse
-from invoices.services.approving.decide_pending import approve_invoices
+from invoices.services.approving.acts import approve_invoices
 from invoices.services.planning.extras import redemptions_with_used
 from tests.support.billing import FEB_10, JAN_10, JAN_31, MAR_10, bill
 from tests.support.coupons import a_coupon, redeem, refused_as, withdraw

@@ -8,7 +8,7 @@ from pypdf import PdfReader
 
 from accounts.models import Account, Client
 from invoices.models import DocumentFile, Invoice
-from invoices.services.approving.decide_pending import discard_invoices
+from invoices.services.approving.acts import discard_invoices
 from invoices.services.printing.files import file_of_document
 from rebills.services.explaining import PaymentsMoved, payments_moved
 from tests.support.billing import JAN_10, bill

@@ -10,7 +10,7 @@ from accounts.callers import Caller
 from billing_site.errors import BillingError
 from invoices.kinds import EntryKind
 from invoices.models import Invoice, ServiceCredit
-from invoices.services.approving.decide_pending import approve_invoices, discard_invoices, regenerate_invoices
+from invoices.services.approving.acts import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.approving.deciding import discard_stale
 from invoices.services.correcting.credit_memos import create_credit_memo
 from invoices.services.correcting.write_offs import write_off

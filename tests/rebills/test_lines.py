@@ -62,7 +62,7 @@ def test_units_rate_and_amount_are_taken_from_the_original_where_they_are_not_gi
         ({"units": "-1"}, 1016, "units"),
         ({"rate_per_unit": "-0.01"}, 1016, "rate_per_unit"),
         ({"amount": "1.001"}, 1016, "amount"),
-        ({"units": "99999999999", "rate_per_unit": "99999"}, 90008, None),
+        ({"units": "99999999999", "rate_per_unit": "99999"}, 90008, "rate_per_unit"),
         ({"service_no": 10**9}, 1016, "service_no"),
         ({"client_service_id": "unknown"}, 1016, "client_service_id"),
         ({"bill_from_location_no": 77}, 1016, "bill_from_location_no"),
@@ -86,12 +86,12 @@ def test_another_clients_service_location_and_contact_do_not_exist(acme, umbra, 
 @pytest.mark.parametrize(
     ("lines", "code", "field"),
     [
-        ((), 1008, None),
+        ((), 1008, "lines"),
         ((1, 1), 1016, "line_no"),
         ((0,), 1016, "line_no"),
         ((-3,), 1016, "line_no"),
         ((line(9, exclude=True),), 1016, "line_no"),
-        ((line(1, exclude=True),), 1008, None),
+        ((line(1, exclude=True),), 1008, "lines"),
     ],
 )
 def test_lines_that_cannot_be_are_refused(invoice, process, lines, code, field):
@@ -231,7 +231,7 @@ def test_a_line_above_a_maximum_goes_with_its_charge(acme, process):
     a_charge(plan, "phone", "50.00", ChargeType.RECURRING, maximum_amount=D(40))
     invoice = bill(an_account(acme, plan), process, JAN_10)
     assert amounts_of(invoice) == [D(50), D(-10)]
-    assert refused_as(rebilled, invoice, process, 2) == (1008, None)
+    assert refused_as(rebilled, invoice, process, 2) == (1008, "lines")
     assert amounts_of(rebilled(invoice, process, line(1, rate_per_unit="5"), 2)) == [D(5)]
 
 

@@ -35,10 +35,10 @@ def listed(page, **asked):
 def test_rebills_are_found_by_status_reason_and_account(page, two_rebills):
     held, issued = two_rebills
     assert listed(page) == [issued.pk, held.pk]
-    assert listed(page, status="held") == listed(page, reason="2") == [held.pk]
-    assert listed(page, status="issued") == listed(page, account="Z-") == [issued.pk]
-    assert "No rebills found" in words(page.get("/rebills/", {"status": "discarded"}))
-    assert listed(page, status="discarded") == []
+    assert listed(page, state="pending") == listed(page, reason="2") == [held.pk]
+    assert listed(page, state="overdue") == listed(page, account="Z-") == [issued.pk]
+    assert "No rebills found" in words(page.get("/rebills/", {"state": "discarded"}))
+    assert listed(page, state="discarded") == []
 
 
 def test_rebills_are_found_by_the_day_in_the_clients_time_zone(acme, page, two_rebills):
@@ -59,7 +59,7 @@ def test_a_wrong_day_in_the_filter_of_rebills_is_refused_at_its_field(acme, page
 
 def test_the_list_shows_the_three_documents_of_a_rebill_its_account_reason_and_totals(page, two_rebills):
     text = words(page.get("/rebills/"))
-    assert "INV-000002 CM-000001 RB-000001 Issued Z-9 Wrong price or quantity" in text
+    assert "INV-000002 CM-000001 RB-000001 Overdue Z-9 Wrong price or quantity" in text
     assert "$55.00 -$55.00" in text
 
 
@@ -74,11 +74,12 @@ def test_the_list_goes_page_by_page_and_as_csv(acme, page, process, monkeypatch)
         [str(made[2].pk), str(made[1].pk)],
         [str(made[0].pk)],
     ]
-    answer = page.get("/rebills/", {"format": "csv", "status": "issued"})
+    answer = page.get("/rebills/", {"format": "csv", "state": "overdue"})
     table = list(csv.DictReader(StringIO(b"".join(answer.streaming_content).decode())))
     assert [row["rebill_no"] for row in table] == [str(one.pk) for one in reversed(made)]
-    told = ("document_number", "original", "credit_memo", "original_amount", "rebill_amount", "difference", "made_by")
+    told = ("state", "document_number", "original", "credit_memo", "original_amount", "rebill_amount", "difference", "made_by")
     assert [table[0][name] for name in told] == [
+        "overdue",
         "RB-000003",
         "INV-000003",
         "CM-000003",

@@ -1,6 +1,7 @@
 """Callers at the same moment, in real threads on PostgreSQL: one rebill of an invoice, no deadlock, no cent lost."""
 
 from decimal import Decimal as D
+from functools import partial
 
 import pytest
 from django.db import connection
@@ -8,15 +9,20 @@ from django.db import connection
 from accounts.callers import Caller
 from accounts.models import PaymentMethod
 from invoices.models import Invoice, Payment
-from invoices.services.approving.decide_pending import approve_invoices, discard_invoices
+from invoices.services.approving.acts import approve_invoices, discard_invoices
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.entries import account_balance
 from invoices.services.money.ledger.payments import record_external_payment
 from invoices.services.undoing.voiding import void_invoice
+from rebills.kinds import RuleChange
+from rebills.models import CampaignItem
+from rebills.plan.campaign_rules import Rule
+from rebills.services.campaigns.campaigns import approve_campaign, continue_campaign, start_campaign
 from rebills.services.rebilling import rebill_invoices
 from tests.support.billing import JAN_10, bill
+from tests.support.campaigns import a_campaign
 from tests.support.factories import ClientFactory, a_plan, an_account
 from tests.support.money_races import at_once, no_findings
 from tests.support.outcomes import code_of, error_of
@@ -63,6 +69,23 @@ def test_twenty_at_once_make_one_rebill(client, by):
     assert set(codes[1:]) <= {90033, 3108}
     assert Invoice.objects.filter(corrects=invoice).count() == 2
     assert (books(), account_balance(invoice.account)) == ([D(20)], 0)
+    no_findings()
+
+
+def test_two_campaigns_at_once_correct_each_document_once(client, by, django_user_model):
+    boss = Caller(staff=django_user_model.objects.create_user("boss", is_staff=True, is_superuser=True))
+    client.staff.add(boss.staff)
+    invoices = [an_invoice(client) for _ in range(3)]
+    campaigns = [a_campaign(client, CALLER, Rule(RuleChange.RATE, D(rate)), invoices=invoices) for rate in (20, 25)]
+    for one in campaigns:
+        approve_campaign(one, fingerprint=one.fingerprint, caller=boss)
+        start_campaign(one, caller=CALLER)
+    at_once(*(partial(continue_campaign, one) for one in campaigns))
+    for invoice in invoices:
+        items = CampaignItem.objects.filter(invoice=invoice)
+        assert sorted(items.values_list("state", flat=True)) == ["failed", "rebilled"]
+        assert items.get(state="failed").error_code in {90033, 3108}
+        assert items.get(state="rebilled").rebill == Invoice.objects.get(corrects=invoice, kind="rebill")
     no_findings()
 
 

@@ -102,7 +102,7 @@ def test_the_trail_tells_of_all_three(invoice, process):
     assert told.last().after == {
         "rebill": rebill.pk,
         "memo": rebill.memo_id,
-        "difference": "-77.0000",
+        "difference": "-77.00",
         "reason_code": 1,
         "comments": "",
     }

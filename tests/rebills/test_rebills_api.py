@@ -95,6 +95,7 @@ def test_a_preview_lays_all_of_it_side_by_side_and_writes_nothing(api, invoice):
         "from_credit": "0.00",
         "to_other_invoices": "0.00",
         "left_as_credit": "0.00",
+        "refunded": "0.00",
         "due": "44.00",
         "collect_now": "0.00",
         "balance_before": "33.00",

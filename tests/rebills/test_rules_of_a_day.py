@@ -8,7 +8,7 @@ from billing_site.errors import ErrorCode
 from invoices.models import Invoice
 from invoices.plan.actions import RULES, Action, Refusal
 from invoices.services.actions import available_actions
-from invoices.services.approving.decide_pending import approve_invoices
+from invoices.services.approving.acts import approve_invoices
 from invoices.services.correcting.credit_memos import preview_credit_memo
 from tests.support.memos import ALL, memo_of, void
 from tests.support.outcomes import error_of

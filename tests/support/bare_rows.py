@@ -10,6 +10,8 @@ from django.db import connection, models, transaction
 from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
+from billing_site.common.guards import lifted
+
 
 def timed(work: Callable[[], Any]) -> float:
     begin = time.perf_counter()
@@ -40,8 +42,9 @@ def take_out(written: Sequence[QuerySet[Any]], unnumbered: Sequence[type[models.
         numbers = list(rows.values_list("pk", flat=True))
         chosen = rows.model._default_manager.filter(pk__in=numbers)
         kept.append((rows.model, fields, numbers, list(chosen.order_by("pk").values_list(*names))))
-    for model, _, numbers, _ in reversed(kept):
-        model._default_manager.filter(pk__in=numbers)._raw_delete("default")
+    with lifted():
+        for model, _, numbers, _ in reversed(kept):
+            model._default_manager.filter(pk__in=numbers)._raw_delete("default")
     return [TakenRows(model, fields, [_prepared(fields, row) for row in rows]) for model, fields, _, rows in kept]
 
 

@@ -101,7 +101,7 @@ def copy(source: Path, target: Path) -> None:
 def served(folder: Path, world: Path) -> Iterator[Site]:
     """Run a server on a copy of the data until the block ends."""
     site = site_on(folder, world)
-    with started(site, "runserver", "--noreload", str(site.port)):
+    with started(site, "runserver", "--noreload", "--no-worker", str(site.port)):
         yield site
 
 
@@ -164,9 +164,10 @@ def key_in(printed: Sequence[str]) -> str:
 
 
 def commands_for(site: Site, key: str, text: str) -> str:
-    """Return the commands with this Python, this port, and the key that `create_client` printed."""
+    """Return the commands with this Python, this port, files elsewhere, and the key that `create_client` printed."""
     text = text.replace(".venv/bin/python", sys.executable).replace("127.0.0.1:8000", f"127.0.0.1:{site.port}")
     text = re.sub(r"postgres://\S+", f"sqlite:///{site.database}", text)
+    text = re.sub(r"(?<=[ =])(billing\.backup|backup\.key)", rf"{site.folder}/\1", text)
     text = text.replace("YOUR-KEY", key or f"$(sed -n 's/^auth_key  *//p' {site.folder}/*.out)")
     return text.replace(" createsuperuser", " createsuperuser --noinput --email a@example.com")
 

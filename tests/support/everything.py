@@ -16,23 +16,29 @@ from billing_site.errors import PendingAct
 from invoices.audit.kept import audit_and_keep
 from invoices.kinds import DecisionAct, EntryKind, InvoiceKind
 from invoices.models import (
+    ApprovalProgress,
     CashCredit,
+    ClosedPeriod,
     Coupon,
     CouponRedemption,
     CreditMemo,
     Dispute,
     DocumentFile,
     GatewayEvent,
+    GivenApproval,
     Invoice,
+    MailText,
     OneTimeCharge,
     ServiceCredit,
+    StandIn,
     Statement,
     Surcharge,
     TransactionVoid,
     WriteOff,
 )
 from invoices.plan.facts import BillingRequest
-from invoices.services.approving.decisions import start_decision
+from invoices.services.approving.bulk import start_decision
+from invoices.services.approving.rules import make_rules, switch_on
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
@@ -43,6 +49,7 @@ from invoices.services.money.ledger.payments import add_cash_credit, record_exte
 from invoices.services.money.ledger.refunds import refund_payment
 from invoices.services.money.ledger.voids import void_transaction
 from invoices.services.runs.runs import continue_run, start_run
+from invoices.services.webhooks.endpoints import add_endpoint, send_test
 from tests.support.billing import bill
 from tests.support.factories import BY_TEST, TaxRateFactory, an_account, some_usage
 from tests.support.rebilling import rebilled
@@ -88,8 +95,23 @@ def a_row_of_each_model(acme, process):
     rebilled(bill(an_account(acme), process, JAN_10), process, 1)
     something_is_decided(acme, process)
     something_needs_a_second_person(acme)
+    send_test(add_endpoint(client=acme, caller=BY_TEST, url="https://erp.example.com/hooks"), caller=BY_TEST)
     DocumentFile.objects.get_or_create(invoice=Invoice.objects.first(), kind="pdf")
+    rules_and_what_came_of_them(acme)
+    ClosedPeriod.objects.create(client=acme, last_day=date(2025, 11, 30), closed_by="test", closed_at=timezone.now())
+    MailText.objects.create(client=acme, kind="invoice", language="en", subject="Your invoice {number}")
     Statement.objects.create(invoice=Invoice.objects.first(), status="sent", requested_by="test", requested_at=timezone.now())
+
+
+def rules_and_what_came_of_them(client):
+    version = make_rules(client=client, rules=[{"name": "All"}], caller=BY_TEST)
+    switch_on(client=client, version_no=version.pk, caller=BY_TEST)
+    invoice, now = Invoice.objects.filter(client=client).first(), timezone.now()
+    ApprovalProgress.objects.create(invoice=invoice, stopped_by="process:test", stopped_at=now, reason="Ask sales")
+    GivenApproval.objects.create(invoice=invoice, given_by="process:test", given_at=now, fingerprint="3:a")
+    away, present = (get_user_model().objects.create(username=name, is_staff=True) for name in ("away", "present"))
+    days = {"first_day": JAN_10, "last_day": JAN_10, "set_by": "process:test", "set_at": now}
+    StandIn.objects.create(client=client, person=away, stand_in=present, **days)
 
 
 def something_is_decided(client, caller):

@@ -1,15 +1,19 @@
 """The migrated SQLite database of an earlier run, so that not every run migrates again.
 
-It is kept in pytest's cache under a hash of all migrations. Roles and permissions follow from code outside the migrations, so
+It is kept in pytest's cache under a hash of all migrations. If several runs start at once, one migrates and the others wait
+for what it keeps. Roles and permissions follow from code outside the migrations, so
 they are brought up to date after the database is read, as after every migration.
 """
 
+import fcntl
 import os
 import sqlite3
 from hashlib import sha256
 from pathlib import Path
+from typing import IO
 
 import django
+from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.core.management.sql import emit_post_migrate_signal
 from django.db import connection
@@ -19,10 +23,22 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def kept_database(folder: Path) -> Path:
     """Return the path for a database with today's migrations."""
-    found = sha256(django.get_version().encode())
+    found = sha256(f"{django.get_version()} {settings.INSTALLED_APPS}".encode())
     for file in sorted(ROOT.glob("*/migrations/*.py")):
         found.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
     return folder / f"{found.hexdigest()}.sqlite3"
+
+
+def turn_to_migrate(path: Path) -> IO[str] | None:
+    """Wait until no other run migrates. Return the file to close when the database is kept, or None if it is kept already."""
+    if path.exists():
+        return None
+    turn = path.with_name("turn").open("w")
+    fcntl.flock(turn, fcntl.LOCK_EX)
+    if path.exists():
+        turn.close()
+        return None
+    return turn
 
 
 def keep(path: Path) -> None:

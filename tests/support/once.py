@@ -1,14 +1,21 @@
-"""The tests that run on one database only, in a run of the suite on both: there the database makes no difference.
+"""What runs on one database only, in a run of the suite on both: there the database makes no difference.
 
 What stays on both: services, the audit, races and kills, constraints, lists with their filters, orders and pages, how amounts
-are stored and added up, and a walk over every page (tests/test_database_troubles.py).
+are stored and added up, a walk over every page (tests/test_database_troubles.py), and the numbers of queries of every page and
+operation (tests/test_constant_queries.py). What PostgreSQL alone refuses is sent to every operation there (EVERYTHING).
 """
+
+import os
+from zlib import crc32
+
+from django.db import connection
 
 NO_DATABASE = (
     "test_architecture.py",
     "test_catalogues.py",
     "test_deploy.py",
     "test_indexes.py",
+    "test_licences.py",
     "test_parsers.py",
     "test_reference.py",
     "test_runner.py",
@@ -28,7 +35,13 @@ NO_DATABASE = (
 )
 """Pure calculations, texts, and what is read from the code. Nearly none of them opens a database."""
 
-ONLY_SQLITE = ("browser", "test_documentation.py", "invoices/test_work_processes.py")
+ONLY_SQLITE = (
+    "browser",
+    "test_documentation.py",
+    "test_wheel.py",
+    "invoices/test_webhook_processes.py",
+    "invoices/test_work_processes.py",
+)
 """Processes and browsers that share a file of SQLite with the test."""
 
 ARGUMENTS = (
@@ -45,24 +58,97 @@ ARGUMENTS = (
 """What is read from a request, or refused, before the database is asked. tests/test_examples.py and the tests of each door send
 what is stored."""
 
-RIGHTS = ("test_rights.py", "test_rights_of_pages.py", "test_sessions_that_end.py", "rebills/test_roles.py")
-"""Who may do what: a door decides it from the permissions of one user or key, or from a session."""
+DOORS = (
+    "test_spellings.py",
+    "test_vendor_names.py",
+    "accounts/test_api.py",
+    "accounts/test_api_refusals.py",
+    "accounts/test_aria_catalogue.py",
+    "accounts/test_calls.py",
+    "accounts/test_changes_api.py",
+    "accounts/test_clock_api.py",
+    "accounts/test_rates_api.py",
+    "invoices/money/test_money_api.py",
+    "invoices/money/test_stripe_webhook.py",
+    "invoices/privacy/test_doors.py",
+    "invoices/test_approval_rules_doors.py",
+    "invoices/test_aria_accounts_and_plans.py",
+    "invoices/test_aria_corrections.py",
+    "invoices/test_aria_customers.py",
+    "invoices/test_aria_documents.py",
+    "invoices/test_aria_money.py",
+    "invoices/test_aria_usage_and_credits.py",
+    "invoices/test_gen_invoice_api.py",
+    "invoices/test_invoice_api.py",
+    "invoices/test_invoice_decisions_api.py",
+    "invoices/test_remarks_api.py",
+    "invoices/test_run_api.py",
+    "invoices/test_schedule_api.py",
+    "invoices/test_settings_api.py",
+    "invoices/test_usage_api.py",
+    "rebills/test_campaigns_api.py",
+    "rebills/test_gen_rb_m.py",
+    "rebills/test_pending_api.py",
+    "rebills/test_rebills_api.py",
+)
+"""Calls of the REST API and of the methods: a door reads what is sent, asks a service, and shows what it gives. On PostgreSQL
+EVERYTHING calls each operation too."""
+
+RIGHTS = (
+    "test_rights.py",
+    "test_rights_of_pages.py",
+    "test_sessions_that_end.py",
+    "accounts/test_guessed_passwords.py",
+    "accounts/test_own_account.py",
+    "accounts/test_passkeys.py",
+    "accounts/test_single_sign_on.py",
+    "rebills/test_roles.py",
+)
+"""Who may do what, and who signs in how: a door decides it from the permissions of one user or key, or from a session."""
 
 SHOWN = (
     "test_languages.py",
+    "accounts/test_pages.py",
+    "accounts/test_pages_of_another_client.py",
+    "invoices/documents/test_e_invoices.py",
+    "invoices/documents/test_every_kind_of_document.py",
     "invoices/documents/test_files.py",
+    "invoices/documents/test_logo_page.py",
+    "invoices/documents/test_odd_data.py",
+    "invoices/documents/test_parties_and_references.py",
+    "invoices/documents/test_payment_means.py",
+    "invoices/documents/test_profiles.py",
+    "invoices/documents/test_public_examples.py",
+    "invoices/documents/test_real_input.py",
     "invoices/documents/test_tax_identity.py",
     "invoices/documents/test_without_pango.py",
     "invoices/money/test_stripe.py",
+    "invoices/reports/test_pages.py",
+    "invoices/test_account_pages.py",
+    "invoices/test_act_pages.py",
+    "invoices/test_addition_pages.py",
+    "invoices/test_catalogue_pages.py",
+    "invoices/test_dated_rows_pages.py",
     "invoices/test_invoice_page.py",
+    "invoices/test_mail_texts.py",
+    "invoices/test_new_customer_page.py",
+    "invoices/test_one_off_page.py",
+    "invoices/test_people_pages.py",
     "invoices/test_plan_change_preview.py",
+    "invoices/test_plan_terms_pages.py",
     "invoices/test_run_pages.py",
     "invoices/test_run_wizard.py",
     "invoices/test_schedule_page.py",
+    "invoices/test_settings_pages.py",
     "invoices/test_silent_mail_server.py",
+    "invoices/test_usage_file_page.py",
+    "invoices/test_waiting_pages.py",
+    "rebills/test_adjust_pages.py",
     "rebills/test_builder.py",
     "rebills/test_builder_limits.py",
+    "rebills/test_campaign_pages.py",
     "rebills/test_difference_page.py",
+    "rebills/test_explanation.py",
 )
 """Pages, files, mails and messages to a gateway: they show or send what services give them, and services are tested on both."""
 
@@ -82,7 +168,13 @@ ADMIN = (
 )
 """The forms of the admin. Its lists are sorted and filtered on both databases."""
 
-EVERYTHING = ("test_bare_pages.py", "test_examples.py", "test_hostile_input.py", "test_hostile_resources.py")
+EVERYTHING = (
+    "test_bare_pages.py",
+    "test_examples.py",
+    "test_hostile_input.py",
+    "test_hostile_resources.py",
+    "test_long_numbers.py",
+)
 """Walks over all pages and operations, with bare rows and hostile values. PostgreSQL refuses more of them than SQLite."""
 
 ANY_AMOUNT = (
@@ -94,7 +186,17 @@ ANY_AMOUNT = (
 is tested with literal ones: accounts/test_exact_decimals.py, accounts/test_storage.py, invoices/test_currency_decimals.py."""
 
 ONCE = {
-    "sqlite": (*NO_DATABASE, *ONLY_SQLITE, *ARGUMENTS, *RIGHTS, *SHOWN),
+    "sqlite": (*NO_DATABASE, *ONLY_SQLITE, *ARGUMENTS, *DOORS, *RIGHTS, *SHOWN),
     "postgresql": (*ADMIN, *EVERYTHING, *ANY_AMOUNT),
 }
 """Files and folders of tests by the one database that has them. PostgreSQL has what it alone may refuse."""
+
+
+def is_audited_here(test: str) -> bool:
+    """Whether the books that a test leaves are audited on this run's database. Where the suite runs on both, that is one of
+    them, by the test's name: an audit takes longer than most tests, both databases get the same rows, and the audits themselves
+    are tested on both."""
+    if "TEST_PART" not in os.environ or any(test.startswith(f"tests/{name}") for names in ONCE.values() for name in names):
+        return True
+    databases = ("sqlite", "postgresql")
+    return databases[crc32(test.encode()) % 2] == connection.vendor

@@ -12,14 +12,19 @@ from invoices.kinds import EntryKind
 from invoices.models import Invoice, LedgerEntry, Payment
 from invoices.plan.actions import Action
 from invoices.services.actions import available_actions
-from invoices.services.approving.decide_pending import approve_invoices, discard_invoices, regenerate_invoices
+from invoices.services.approving.acts import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
+from invoices.services.correcting.memo_undoing import undo_memo
+from invoices.services.correcting.void_undoing import undo_void
 from invoices.services.correcting.write_offs import write_off
+from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.refunds import refund_payment
 from invoices.services.money.ledger.voids import void_transaction
 from invoices.services.planning.billing_again import waive_periods
 from invoices.services.undoing.voiding import void_invoice
+from rebills.services.undoing import undo_rebill
+from tests.support.adjusting import a_line, adjusted, recalculated
 from tests.support.billing import FEB_10, JAN_10, JAN_31, MAR_10, bill
 from tests.support.factories import a_plan, an_account
 from tests.support.memos import memo_of, void
@@ -139,6 +144,20 @@ def a_rebill_that_was_rebilled(acme, process):
     return first
 
 
+def an_undone_rebill(acme, process):
+    rebill = a_rebill(acme, process)
+    do(Action.UNDO, rebill, process)
+    return rebill
+
+
+def the_original_of_an_undone_rebill(acme, process):
+    return an_undone_rebill(acme, process).corrects
+
+
+def a_reversal(acme, process):
+    return Invoice.objects.get(corrects=an_undone_rebill(acme, process), kind="reversal")
+
+
 def rebilled_to_zero(acme, process):
     return rebilled(paid(acme, process), process, line(1, amount="0"))
 
@@ -184,6 +203,12 @@ def a_memo(acme, process):
 def a_voided_memo(acme, process):
     memo = a_memo(acme, process)
     void(memo, process)
+    return memo
+
+
+def an_undone_memo(acme, process):
+    memo = a_memo(acme, process)
+    do(Action.UNDO_MEMO, memo, process)
     return memo
 
 
@@ -288,6 +313,9 @@ STATES = [
     rebilled_twice,
     a_rebill,
     a_rebill_that_was_rebilled,
+    an_undone_rebill,
+    the_original_of_an_undone_rebill,
+    a_reversal,
     rebilled_to_zero,
     held,
     a_pending_rebill,
@@ -295,6 +323,7 @@ STATES = [
     a_discarded_rebill,
     a_memo,
     a_voided_memo,
+    an_undone_memo,
     the_memo_of_a_rebill,
     the_memo_of_a_rebill_that_was_rebilled,
     credited,
@@ -333,6 +362,8 @@ def do(action, document, process):
         Action.APPROVE: lambda: first_of(approve_invoices(today=TODAY, **one)),
         Action.DISCARD: lambda: first_of(discard_invoices(**one)),
         Action.REGENERATE: lambda: first_of(regenerate_invoices(today=TODAY, **one)),
+        Action.RECALCULATE: lambda: recalculated(document, process, TODAY),
+        Action.ADJUST: lambda: adjusted(document, process, a_line(1, description="As agreed"), day=TODAY),
         Action.VOID: lambda: void_invoice(reason_code=8, **corrected),
         Action.COLLECT: lambda: first_of(collect_invoices(today=TODAY, **one)),
         Action.REFUND: lambda: refund(_payment_of(document), process),
@@ -340,6 +371,11 @@ def do(action, document, process):
         Action.WRITE_OFF: lambda: write_off(why=WHY, everything=True, kind=EntryKind.WRITE_OFF, **corrected),
         Action.DISPUTE: lambda: write_off(why=WHY, everything=True, kind=EntryKind.DISPUTE, **corrected),
         Action.REBILL: lambda: rebilled(document, process, carries_unlisted=True),
+        Action.UNDO_VOID: lambda: undo_void(reason_code=8, **corrected),
+        Action.UNDO_MEMO: lambda: undo_memo(client=document.client, memo_no=document.pk, caller=process, today=TODAY, why=WHY),
+        Action.UNDO: lambda: undo_rebill(
+            client=document.client, rebill_no=document.pk, caller=process, today=TODAY, why=Why(1, "a mistake")
+        ),
     }
     return acts[action]()
 
@@ -378,6 +414,16 @@ def way_out(refused, document, process):
     if found := one(r"discard it and rebill (.+) again", text):
         original = document.corrects if found[1] == "the original" else named(found[1])
         return [[(Action.DISCARD, document), (Action.REBILL, original)]]
+    if text == "undo it, or rebill it again":
+        return [[(Action.UNDO, document)], [(Action.REBILL, document)]]
+    if found := one(r"credit (.+) again", text):
+        return [[(Action.CREDIT, named(found[1]))]]
+    if text == "undo it as a rebill":
+        return [[(Action.UNDO, document)]]
+    if found := one(r"undo the void of (.+)", text):
+        return [[(Action.UNDO_VOID, named(found[1]))]]
+    if found := one(r"undo (.+?)( first)?", text):
+        return [[(Action.UNDO, named(found[1])), *([(action, document)] if found[2] else [])]]
     if found := one(r"rebill (it|.+?)( again|, which bills its cycle)?", text):
         return [[(Action.REBILL, document if found[1] == "it" else named(found[1]))]]
     if found := one(r"void it, then rebill (.+)", text):

@@ -6,7 +6,7 @@ import socket
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,16 +17,19 @@ from tests.support.documentation import Site, site_on, started
 
 
 @contextmanager
-def served_with_worker(folder: Path) -> Iterator[tuple[Site, "subprocess.Popen[bytes]"]]:
-    """Run `manage.py work --serve` until the block ends. A worker is alive when the block begins."""
+def served_with_worker(
+    folder: Path, command: Sequence[str] = ("work", "--serve")
+) -> Iterator[tuple[Site, "subprocess.Popen[bytes]"]]:
+    """Run `manage.py work --serve`, or another command that serves with a worker, until the block ends. A worker is alive when
+    the block begins."""
     if connection.vendor != "sqlite":
         pytest.skip("the processes share a file of SQLite")
     with connection.cursor() as cursor:
         cursor.execute("VACUUM INTO %s", [str(folder / "world.sqlite3")])
     site = site_on(folder, folder / "world.sqlite3")
-    with started(site, "work", "--serve", str(site.port)) as supervisor:
+    with started(site, *command, str(site.port)) as process:
         wait_until(lambda: workers_of(site))
-        yield site, supervisor
+        yield site, process
 
 
 def read(site: Site, query: str) -> list[tuple[object, ...]]:

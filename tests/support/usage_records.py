@@ -46,7 +46,7 @@ def refusal(client, record, now=NOW):
     (result,) = load_usage(client=client, records=[record], now=now, caller=BY_TEST)
     assert result.result == "refused" and result.usage_no is None
     assert Usage.objects.count() == before
-    assert result.messages == {result.error.field: [result.error.message]}
+    assert result.messages == {result.error.field: [result.error.at_field]}
     return result.error.code.number, result.error.message, result.error.field
 
 

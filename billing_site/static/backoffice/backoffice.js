@@ -2,8 +2,35 @@
 (() => {
   const typing = (element) => element && /^(INPUT|SELECT|TEXTAREA)$/.test(element.tagName);
 
-  // Keys: "/" focuses the search, "?" opens the list of keys, j and k move through the rows of a list.
+  // The search over everything: arrow keys move between its field and what is found, Escape closes it.
+  const searched = () => document.getElementById("site-search");
+  const moveInFound = (event) => {
+    const field = searched(), box = document.getElementById("found");
+    if (!field || !field.form.contains(event.target)) return false;
+    if (event.key === "Escape") { box.replaceChildren(); field.focus(); return true; }
+    if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return false;
+    const places = [field, ...box.querySelectorAll("[data-found]")];
+    const next = places[places.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1)];
+    if (next) { event.preventDefault(); next.focus(); }
+    return true;
+  };
+  document.addEventListener("click", (event) => {
+    const field = searched();
+    if (field && !field.form.contains(event.target)) document.getElementById("found").replaceChildren();
+  });
+
+  // Keys: Ctrl+K and "/" focus the search, "?" shows the list of keys, j and k move through the rows of a list.
   document.addEventListener("keydown", (event) => {
+    if (moveInFound(event)) return;
+    if (event.key === "Enter" && event.target.matches("input[data-tick]")) {
+      const link = event.target.closest("[data-row]")?.querySelector("a");
+      if (link) { event.preventDefault(); link.click(); }
+      return;
+    }
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+      if (searched()) { event.preventDefault(); searched().focus(); searched().select(); }
+      return;
+    }
     if (event.ctrlKey && event.key === "Enter") {
       const button = document.querySelector("[data-ctrl-enter]");
       if (button) { event.preventDefault(); button.click(); }
@@ -11,8 +38,10 @@
     }
     if (typing(document.activeElement) || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "/") {
-      const search = document.querySelector("input[type=search]");
-      if (search) { event.preventDefault(); search.focus(); }
+      if (searched()) { event.preventDefault(); searched().focus(); }
+    } else if (event.key === "?") {
+      const keys = document.getElementById("keys");
+      if (keys) { keys.open = !keys.open; keys.querySelector("summary").focus(); }
     } else if (event.key === "j" || event.key === "k") {
       const rows = [...document.querySelectorAll("[data-row]")];
       const at = rows.findIndex((row) => row.contains(document.activeElement));
@@ -72,27 +101,153 @@
   document.addEventListener("DOMContentLoaded", () => listen(document));
   document.addEventListener("htmx:load", (event) => listen(event.detail.elt.parentElement || document));
 
+  // After a refusal the focus is on the first wrong field, whose error is read out with it; else on what says why.
+  const first = (root, selector) => [...root.querySelectorAll(selector)].find((one) => one.offsetParent !== null);
+  const focusOn = (element) => {
+    if (!element.matches("a, button, input, select, textarea, summary, [tabindex]")) element.tabIndex = -1;
+    element.focus({ preventScroll: element.tabIndex === -1 });
+    return document.activeElement === element;
+  };
+  const main = () => document.getElementById("main") || document.body;
+  const wrongOf = (root) => first(root, "[aria-invalid=true]") || first(root, "[role=alert]:not(:empty)");
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const box of document.querySelectorAll("details:not([open]):has([aria-invalid=true])")) box.open = true;
+    if (document.activeElement !== document.body && !document.querySelector("[aria-invalid=true]")) return;
+    if (document.activeElement.matches("[aria-invalid=true]")) return;
+    const wrong = wrongOf(main());
+    if (wrong) focusOn(wrong);
+  });
+  // If what had the focus was replaced, the focus goes to what came in its place.
+  let swapped = false;
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => { swapped = detail.target.contains(document.activeElement) && document.activeElement !== document.body; });
+  document.addEventListener("htmx:afterSettle", ({ detail }) => {
+    const lost = !document.activeElement || document.activeElement === document.body;
+    if (!lost || !swapped) return;
+    swapped = false;
+    const place = detail.elt && detail.elt.isConnected ? detail.elt : main();
+    focusOn(wrongOf(place) || place);
+  });
+
+  // Leaving the page asks if something is typed that was not sent.
+  const isChanged = (field) => {
+    if (field.disabled || !field.closest("form[method=post]")) return false;
+    if (field.closest("[data-ticking], .list-tools, dialog, [data-no-question]")) return false;
+    if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+    if (field.tagName === "SELECT") return [...field.options].some((one) => one.selected !== one.defaultSelected) && typed.has(field);
+    return field.type !== "hidden" && field.value !== field.defaultValue;
+  };
+  const typed = new Set();
+  let leaves = false;
+  document.addEventListener("input", ({ target }) => typed.add(target));
+  document.addEventListener("submit", (event) => { if (!event.defaultPrevented) leaves = !event.submitter?.matches("[data-download]"); });
+  window.addEventListener("beforeunload", (event) => {
+    const kept = !leaves && [...typed].some((field) => field.isConnected && isChanged(field));
+    leaves = false;
+    if (kept) event.preventDefault();
+  });
+
   // Send a form only once, however often its button is pressed.
   document.addEventListener("submit", (event) => {
     if (event.defaultPrevented || event.target.method === "get") return;
+    if (event.submitter && event.submitter.matches("[data-download]")) return; // a file leaves the page as it is
     if (event.target.dataset.sent) { event.preventDefault(); return; }
     event.target.dataset.sent = "yes";
     event.target.setAttribute("aria-busy", "true");
+  });
+  // Preview nothing of a form that is being sent.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const form = event.detail.elt.closest("form");
+    if (form && form.dataset.sent) event.preventDefault();
   });
   window.addEventListener("pageshow", () => {
     for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
   });
 
-  // If the server cannot be reached or fails, show that among the messages.
+  // If the server cannot be reached or fails, say so and strike out the figures that it would have replaced. The next answer
+  // takes both away. Once the network is back, the request is sent again.
+  let refused = null;
+  const figuresOf = ({ elt, target }) => elt.closest("form") || target;
   const tell = (text) => {
-    const box = document.getElementById("messages");
-    if (!box) return;
-    const alert = document.createElement("div");
-    alert.className = "alert alert-danger";
-    alert.setAttribute("role", "alert");
-    alert.textContent = text;
-    box.replaceChildren(alert);
+    const box = document.getElementById("network");
+    if (box) {
+      box.textContent = text;
+      box.classList.toggle("alert", Boolean(text));
+      box.classList.toggle("alert-danger", Boolean(text));
+    }
   };
-  document.addEventListener("htmx:sendError", () => tell("The server cannot be reached. What you typed is kept: try again."));
-  document.addEventListener("htmx:responseError", (event) => tell(`The server answered ${event.detail.xhr.status}. Load the page again.`));
+  const failed = (event, text) => {
+    refused = event.detail;
+    figuresOf(event.detail).classList.add("is-stale");
+    tell(text);
+  };
+  const again = () => {
+    if (!refused) return;
+    const { elt, requestConfig } = refused;
+    const type = requestConfig && requestConfig.triggeringEvent ? requestConfig.triggeringEvent.type : "";
+    if (type === "click" || type === "submit") return;
+    if (type) elt.dispatchEvent(new Event(type, { bubbles: true }));
+  };
+  const box = (name) => document.getElementById("network")?.dataset[name] || "";
+  document.addEventListener("htmx:sendError", (event) => failed(event, box("unreachable")));
+  document.addEventListener("htmx:responseError", (event) => {
+    if (event.detail.xhr.status === 401) signIn(event); else failed(event, box("failed"));
+  });
+  document.addEventListener("htmx:afterOnLoad", (event) => {
+    if (event.detail.xhr.status >= 400) return;
+    refused = null;
+    figuresOf(event.detail).classList.remove("is-stale");
+    tell("");
+  });
+  window.addEventListener("online", again);
+
+  // If the session has ended, a dialog signs in again. What is typed stays, and the request is sent again.
+  const signIn = (event) => {
+    refused = event.detail;
+    figuresOf(event.detail).classList.add("is-stale");
+    const dialog = document.getElementById("signed-out") || newDialog();
+    if (dialog && !dialog.open) dialog.showModal();
+  };
+  const renew = (token) => {
+    for (const input of document.querySelectorAll("input[name=csrfmiddlewaretoken]")) input.value = token;
+    document.body.setAttribute("hx-headers", JSON.stringify({ "X-CSRFToken": token }));
+  };
+  const askForCode = (form, { step }) => {
+    const field = form.querySelector("[data-code]");
+    const isFirst = step === "code" && field.hidden;
+    if (step === "code") field.hidden = false;
+    if (!isFirst) return false;
+    field.querySelector("input").focus();
+    return null; // the password was right: only the code is missing
+  };
+  const ask = async (form) => {
+    const page = await fetch(form.action);
+    const fresh = new DOMParser().parseFromString(await page.text(), "text/html").querySelector("input[name=csrfmiddlewaretoken]");
+    if (fresh) renew(fresh.value);
+    if (page.redirected) return true; // signed in by another window
+    const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { "X-Requested-With": "fetch" } });
+    if (answer.status === 401) return askForCode(form, await answer.json());
+    if (!answer.ok || !(answer.headers.get("Content-Type") || "").includes("json")) return false;
+    renew((await answer.json()).token);
+    return true;
+  };
+  const newDialog = () => {
+    const template = document.getElementById("signed-out-template");
+    if (!template) return null;
+    document.body.append(template.content.cloneNode(true));
+    const dialog = document.getElementById("signed-out");
+    dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
+    dialog.querySelector("form").addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const wrong = dialog.querySelector("[data-wrong]");
+      wrong.hidden = true;
+      const isIn = await ask(event.target).catch(() => false);
+      if (isIn === null) return;
+      dialog.querySelector("[type=password]").value = dialog.querySelector("[name=code]").value = "";
+      wrong.hidden = isIn;
+      if (!isIn) return;
+      dialog.close();
+      again();
+    });
+    return dialog;
+  };
 })();

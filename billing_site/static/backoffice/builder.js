@@ -32,10 +32,25 @@
   // field from the original. `data-edited` marks fields that differed from it when the page was loaded.
   const form = document.querySelector("[data-builder]");
   if (form) {
-    for (const field of form.querySelectorAll(':is([name^="line-"], [name^="usage-"]):not([data-edited])')) {
-      field.dataset.name = field.name;
-      field.removeAttribute("name");
-    }
+    const unname = (root) => {
+      for (const field of root.querySelectorAll(':is([name^="line-"], [name^="usage-"]):not([data-edited])')) {
+        field.dataset.name = field.name;
+        field.removeAttribute("name");
+      }
+    };
+    unname(form);
+    // The details of a line of many are fetched when they are opened.
+    document.addEventListener("htmx:afterSwap", ({ detail }) => {
+      if (detail.elt.matches("details.more")) unname(detail.elt);
+    });
+    // Of many lines, a list of services has only the chosen one until it is used.
+    form.addEventListener("focusin", ({ target }) => {
+      if (!target.dataset.options) return;
+      const chosen = target.value;
+      target.replaceChildren(document.getElementById(`options-${target.dataset.options}`).content.cloneNode(true));
+      target.value = chosen;
+      delete target.dataset.options;
+    });
     form.addEventListener("input", ({ target }) => {
       const { name } = target.dataset;
       if (!name || target.name) return;

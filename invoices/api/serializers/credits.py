@@ -36,7 +36,7 @@ class PercentOrAmountSerializer(ClientRowSerializer):
     amount = MoneyField(required=False, allow_null=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        amount, currency = attrs.get("amount"), attrs.get("currency")
+        amount, currency = attrs.get("amount"), attrs.get("currency", getattr(self.instance, "currency", ""))
         return attrs if amount is None or not currency else {**attrs, "amount": asked_amount(amount, currency_of(currency))}
 
     @transaction.atomic

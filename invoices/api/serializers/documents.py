@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from accounts.api.fields import NO_ACCOUNT, NO_INVOICE, IdentityName, ReceiptIdField
@@ -16,7 +17,7 @@ from invoices.api.serializers.money import AmountField, AttemptSerializer, Colle
 from invoices.calculation import rounded
 from invoices.document import Document, columns_of
 from invoices.fingerprints import fingerprint
-from invoices.kinds import Flag, InvoiceKind, LineType
+from invoices.kinds import DocumentState, Flag, InvoiceKind, LineType, PostingStatus
 from invoices.models import CreditDetail, Invoice, InvoiceLine, Statement, TaxDetail, TaxRate
 from invoices.plan.facts import BillingRequest
 from invoices.services.actions import Allowed
@@ -58,12 +59,25 @@ class GenInvoiceArguments(GenerationArguments):
     client_receipt_id = ReceiptIdField()
 
 
+FINAL = _("Bill today what plans that have ended have left, without waiting for the next bill date.")
+
+
+class FinalField(TrueFalseField):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"required": False, "allow_null": True, "help_text": FINAL, **options})
+
+
+class CyclePreviewArguments(PreviewArguments):
+    final = FinalField()
+
+
 class CreationArguments(GenerationArguments):
     """`collect` overrides the client's setting for an invoice that is issued at once. `fingerprint` is of the preview that
     was seen."""
 
     collect = TrueFalseField(required=False, allow_null=True)
     fingerprint = serializers.CharField(max_length=FINGERPRINT_LENGTH, required=False)
+    final = FinalField()
 
 
 def billing_request(arguments: Mapping[str, Any], today: date) -> BillingRequest:
@@ -74,6 +88,7 @@ def billing_request(arguments: Mapping[str, Any], today: date) -> BillingRequest
         advance=arguments.get("invoice_mode") == 1,
         alt_bill_day=arguments.get("alt_bill_day"),
         force_pending=bool(arguments.get("force_pending")),
+        final=bool(arguments.get("final")),
     )
 
 
@@ -81,6 +96,12 @@ class RemarkArguments(serializers.Serializer):
     reason = serializers.CharField(max_length=REMARK_LENGTH, required=False, allow_blank=True)
     client_notes = serializers.CharField(required=False, allow_blank=True, validators=[validate_client_notes])
     custom_status_label = serializers.CharField(max_length=100, required=False, allow_blank=True)
+
+
+class RemarkChangeArguments(RemarkArguments):
+    """An empty text clears the note or the custom status. Members that are left out stay as they are."""
+
+    posting_status = serializers.ChoiceField(PostingStatus.choices, required=False)
 
 
 class ApprovalArguments(RemarkArguments):
@@ -138,6 +159,7 @@ class TermsSerializer(serializers.Serializer):
 class InvoiceSerializer(TermsSerializer):
     invoice_no = serializers.ReadOnlyField(source="id")
     status = serializers.ReadOnlyField()
+    state = serializers.ChoiceField(DocumentState.choices, read_only=True)
     document_number = serializers.ReadOnlyField()
     amount_due = serializers.SerializerMethodField()
     corrects = serializers.ReadOnlyField(source="corrects_id")
@@ -160,6 +182,9 @@ class InvoiceSerializer(TermsSerializer):
     approved_at = serializers.ReadOnlyField()
     custom_status_label = serializers.ReadOnlyField()
     client_notes = serializers.ReadOnlyField()
+    posting_status = serializers.ReadOnlyField()
+    posting_user = serializers.ReadOnlyField()
+    posting_at = serializers.ReadOnlyField()
     flags = serializers.SerializerMethodField()
     out_of_date = serializers.SerializerMethodField()
     missing_tax_data = serializers.SerializerMethodField()
@@ -182,11 +207,11 @@ class InvoiceSerializer(TermsSerializer):
         return answer_on(invoice).missing
 
     def get_tax_exemption(self, invoice: Any) -> str:
-        """Whether the customer was exempt: none, exempt or reverse_charge."""
-        return answer_on(invoice).exemption
+        """Why the customer was exempt: exempt, reverse_charge, intra_community, export or not_subject. Else none."""
+        return invoice.tax_exemption or answer_on(invoice).exemption
 
     def get_tax_exemption_reason(self, invoice: Any) -> str:
-        return answer_on(invoice).reason
+        return invoice.tax_exemption_reason or answer_on(invoice).reason
 
     def get_rb_status(self, invoice: Any) -> str:
         """Whether it was rebilled, in Aria's words."""
@@ -239,10 +264,19 @@ class StatementArguments(serializers.Serializer):
     statement_address_seq = LongField(required=False)
 
 
+class BounceArguments(serializers.Serializer):
+    """Why an e-mail came back, as the mail server says it."""
+
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
+
+
 class StatementSerializer(serializers.Serializer):
     class Meta:
         model = Statement
 
+    id = serializers.ReadOnlyField()
+    invoice_no = serializers.ReadOnlyField(source="invoice_id")
+    copy_of = serializers.ReadOnlyField(source="copy_of_id")
     status = serializers.ReadOnlyField()
     email = serializers.ReadOnlyField()
     error_code = serializers.ReadOnlyField()
@@ -251,6 +285,10 @@ class StatementSerializer(serializers.Serializer):
     requested_by_name = IdentityName(source="requested_by")
     requested_at = serializers.ReadOnlyField()
     settled_at = serializers.ReadOnlyField()
+    tries = serializers.ReadOnlyField()
+    next_try_at = serializers.ReadOnlyField()
+    message_id = serializers.ReadOnlyField()
+    provider_id = serializers.ReadOnlyField()
 
     def get_error_msg(self, statement: Any) -> str:
         return message_of(statement.error_code, statement.message)
@@ -270,6 +308,8 @@ class LineSerializer(serializers.Serializer):
     tax_category = serializers.ReadOnlyField()
     units = PlainDecimalField()
     rate_per_unit = PlainDecimalField()
+    unit_code = serializers.ReadOnlyField()
+    price_units = PlainDecimalField()
     list_rate_per_unit = PlainDecimalField()
     rate_schedule_no = serializers.ReadOnlyField()
     tier_no = serializers.ReadOnlyField()
@@ -288,6 +328,10 @@ class LineSerializer(serializers.Serializer):
     period_start = serializers.ReadOnlyField()
     period_end = serializers.ReadOnlyField()
     po_num = serializers.ReadOnlyField()
+    order_line = serializers.CharField(read_only=True)
+    accounting_reference = serializers.CharField(read_only=True)
+    object_reference = serializers.CharField(read_only=True)
+    is_return = serializers.BooleanField(read_only=True)
     source_line_no = serializers.ReadOnlyField()
     rb_excluded = serializers.BooleanField(read_only=True, allow_null=True)
     rb_line_comments = serializers.CharField(read_only=True)
@@ -321,6 +365,8 @@ class TaxDetailSerializer(serializers.Serializer):
     is_inclusive = serializers.ReadOnlyField()
     taxable_amount = AmountField()
     amount = AmountField()
+    vat_category = serializers.ReadOnlyField()
+    exemption_reason = serializers.ReadOnlyField()
 
 
 class ContentSerializer(serializers.Serializer):
@@ -378,7 +424,8 @@ class ActionSerializer(serializers.Serializer):
 
 
 class OutcomeSerializer(serializers.Serializer):
-    """The result of a decision on one of several documents. `new_invoice_no` replaced it if it was regenerated."""
+    """The result of a decision on one of several documents. `new_invoice_no` replaced it if it was regenerated. While
+    `approvals_missing` other people must still approve it, it stays pending."""
 
     invoice_no = serializers.IntegerField()
     new_invoice_no = serializers.IntegerField(allow_null=True, read_only=True)
@@ -386,6 +433,7 @@ class OutcomeSerializer(serializers.Serializer):
     error_code = ErrorCodeField(source="error")
     error_msg = ErrorMessageField(source="error")
     collection = CollectedSerializer(allow_null=True)
+    approvals_missing = serializers.IntegerField()
 
 
 def decided_row(invoice_no: int, outcome: Outcome) -> dict[str, Any]:
@@ -397,6 +445,7 @@ def decided_row(invoice_no: int, outcome: Outcome) -> dict[str, Any]:
         "account_no": outcome.account_no,
         "error": outcome.error if isinstance(outcome, Refused) else None,
         "collection": None if settled is None else settled.collection,
+        "approvals_missing": 0 if settled is None else settled.recorded.approvals_missing,
     }
 
 
@@ -423,4 +472,16 @@ class PreviewSerializer(TermsSerializer, ContentSerializer):
 class TaxRateSerializer(ClientRowSerializer):
     class Meta:
         model = TaxRate
-        fields = ("id", "name", "country", "region", "category", "percent", "taxed_at", "valid_from", "valid_to")
+        fields = (
+            "id",
+            "name",
+            "country",
+            "region",
+            "category",
+            "percent",
+            "vat_category",
+            "exemption_reason",
+            "taxed_at",
+            "valid_from",
+            "valid_to",
+        )

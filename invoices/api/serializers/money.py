@@ -1,4 +1,4 @@
-"""Serializers of payments, credits, refunds, transactions, collection and receivables, and arguments of acts on money."""
+"""Serializers of payments, credits, refunds, transactions and collection, and arguments of acts on money."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -9,6 +9,7 @@ from rest_framework.fields import get_attribute
 
 from accounts.api.fields import NO_ACCOUNT, NO_INVOICE, NO_REASON, IdentityName, ReceiptIdField
 from accounts.api.serializers import RowSerializer
+from accounts.kinds import CreditTo
 from accounts.validators import validate_currency
 from billing_site.common.currencies import currency_of, rounded_to
 from billing_site.common.fields import DayField, DigitsField, LongField, TrueFalseField, rows_of
@@ -82,6 +83,16 @@ class AppliedArguments(serializers.Serializer):
         return chosen
 
 
+class MovedArguments(AppliedArguments):
+    """The invoices that the payment is to pay, each with its amount, and the invoice that it is taken from.
+
+    Without `from_invoice` its unapplied part is used first, then what it pays of other invoices, the newest first.
+    """
+
+    invoices = rows_of(ShareArguments(), most=SHARES_AT_ONCE, min_length=1)
+    from_invoice = LongField(no_such=NO_INVOICE, required=False)
+
+
 class ReasonArguments(serializers.Serializer):
     reason_code = LongField(max_digits=4)
     comments = CommentsField()
@@ -89,6 +100,12 @@ class ReasonArguments(serializers.Serializer):
 
 def why_of(arguments: Mapping[str, Any]) -> Why:
     return Why(arguments["reason_code"], arguments["comments"])
+
+
+class VoidArguments(ReasonArguments):
+    """Why a document is voided. `credit_to` says where the payments go that paid it."""
+
+    credit_to = serializers.ChoiceField(choices=CreditTo.choices, required=False)
 
 
 class PaymentArguments(AppliedArguments):
@@ -139,12 +156,15 @@ class MemoLineArguments(serializers.Serializer):
 
 
 class MemoPreviewArguments(serializers.Serializer):
-    """Lines, each with an amount or all that is left of it; or an amount of the whole invoice; or `all` that is left."""
+    """Lines, each with an amount or all that is left of it; or an amount of the whole invoice; or `all` that is left. A charge
+    is credited with its tax; a line of a tax credits the tax alone.
+    `credit_to` says where the payments go that the memo replaces."""
 
     invoice_no = LongField(no_such=NO_INVOICE)
     lines = rows_of(MemoLineArguments(), most=LINES_AT_ONCE, required=False)
     amount = MoneyField(required=False)
     all = AllField()
+    credit_to = serializers.ChoiceField(choices=CreditTo.choices, required=False)
 
     def validate_lines(self, lines: list[Mapping[str, Any]]) -> dict[int, Decimal | None]:
         amounts = {line["line_no"]: line.get("amount") for line in lines}
@@ -397,6 +417,16 @@ class LeftSerializer(serializers.Serializer):
     max_credit_amount = PlannedAmountField(source="left")
 
 
+class FreedMoneySerializer(serializers.Serializer):
+    """Where the payments go that a memo replaces. `freed` is their sum."""
+
+    credit_to = serializers.CharField()
+    freed = PlannedAmountField()
+    to_other_invoices = PlannedAmountField()
+    left_as_credit = PlannedAmountField()
+    refunded = PlannedAmountField()
+
+
 class MemoPreviewSerializer(serializers.Serializer):
     """What a memo would credit, as positive amounts, and what remains of each line. `context` has the currency."""
 
@@ -407,33 +437,8 @@ class MemoPreviewSerializer(serializers.Serializer):
     net_amount = PlannedAmountField(source="memo.net_amount")
     tax_amount = PlannedAmountField(source="memo.tax_amount")
     total_amount = PlannedAmountField(source="memo.total_amount")
+    money = FreedMoneySerializer()
     left = LeftSerializer(many=True)
-
-
-class AgesSerializer(serializers.Serializer):
-    """The amounts due in one currency, by age."""
-
-    currency = serializers.CharField()
-    current = AmountField(source="ages.current")
-    days_30 = AmountField(source="ages.days_30")
-    days_60 = AmountField(source="ages.days_60")
-    days_90 = AmountField(source="ages.days_90")
-    over_90 = AmountField(source="ages.over_90")
-    total_due = AmountField(source="ages.total")
-
-
-class ReceivableSerializer(AgesSerializer):
-    """What an account owes, by age."""
-
-    acct_no = serializers.IntegerField(source="account_no")
-    client_acct_id = serializers.CharField(allow_blank=True)
-    unapplied_credit = AmountField(source="unapplied")
-    balance = AmountField()
-
-
-class ReceivableTotalsSerializer(serializers.Serializer):
-    today = serializers.DateField()
-    totals = AgesSerializer(many=True)
 
 
 class ReasonCodeSerializer(RowSerializer):

@@ -38,6 +38,31 @@ class ChangeArguments(serializers.Serializer):
     units = DigitsField(max_digits=15, decimal_places=4, min_value=Decimal(0), required=False)
     prices = rows_of(OwnPriceSerializer(), most=PARTS_AT_ONCE, required=False)
     credit_unused = CreditUnusedField()
+    trial_end = DayField(
+        required=False, allow_null=True, help_text=_("Last free day. Left out: what is left of the old plan's trial goes on.")
+    )
+
+
+class TrialArguments(serializers.Serializer):
+    """The last free day of a plan that no invoice has billed. `null`: no trial."""
+
+    trial_end = DayField(allow_null=True)
+
+
+class PlanEditArguments(serializers.Serializer):
+    """Members of a plan instance that can be changed. Other `units` need the first day on which they apply, `units_from`."""
+
+    units = DigitsField(max_digits=15, decimal_places=4, min_value=Decimal(0), required=False)
+    units_from = DayField(required=False)
+    end_date = DayField(required=False, allow_null=True)
+    po_num = serializers.CharField(max_length=1000, required=False, allow_blank=True)
+    credit_unused = CreditUnusedField()
+
+    def validate(self, values: dict[str, Any]) -> dict[str, Any]:
+        if ("units" in values) is not ("units_from" in values):
+            name = "units_from" if "units" in values else "units"
+            raise serializers.ValidationError({name: [_("Give units and units_from together.")]}, code="required")
+        return values
 
 
 class UnusedDaysSerializer(serializers.Serializer):

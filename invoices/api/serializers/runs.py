@@ -15,6 +15,7 @@ from invoices.models import BillingRun, RunFilter, RunOutcome
 from invoices.services.runs.comparisons import comparisons_of
 from invoices.services.runs.figures import count_flags, count_refusals, count_results, pending_of_run, run_totals
 from invoices.services.runs.filters import MOST_ACCOUNTS
+from invoices.services.runs.left_out import left_out_of
 from invoices.services.runs.limits import LIMITS
 
 LONGEST_VALUE = 100
@@ -112,6 +113,15 @@ class RefusedSerializer(serializers.Serializer):
     accounts = serializers.ReadOnlyField()
 
 
+class LeftOutSerializer(serializers.Serializer):
+    """An account that the filter lists and the run does not take in, with its next bill date now."""
+
+    acct_no = serializers.ReadOnlyField()
+    client_acct_id = serializers.ReadOnlyField()
+    next_bill_date = serializers.ReadOnlyField()
+    reason = serializers.ReadOnlyField(source="reason.value")
+
+
 class BillingRunDetailSerializer(BillingRunSerializer):
     """A billing run with results counted from its outcomes, totals from its invoices, and what differs from earlier runs."""
 
@@ -121,9 +131,19 @@ class BillingRunDetailSerializer(BillingRunSerializer):
     flags = serializers.SerializerMethodField()
     totals = serializers.SerializerMethodField()
     differences = serializers.SerializerMethodField()
+    left_out = serializers.SerializerMethodField()
 
     class Meta(BillingRunSerializer.Meta):
-        fields = (*BillingRunSerializer.Meta.fields, "counts", "pending", "refused", "flags", "totals", "differences")
+        fields = (
+            *BillingRunSerializer.Meta.fields,
+            "counts",
+            "pending",
+            "refused",
+            "flags",
+            "totals",
+            "differences",
+            "left_out",
+        )
 
     def get_counts(self, run: BillingRun) -> dict[str, int]:
         return {result.value: count for result, count in count_results(run).items()}
@@ -142,6 +162,12 @@ class BillingRunDetailSerializer(BillingRunSerializer):
 
     def get_totals(self, run: BillingRun) -> list[dict[str, Any]]:
         return list(RunTotalsSerializer(run_totals(run), many=True).data)
+
+    def get_left_out(self, run: BillingRun) -> dict[str, Any]:
+        """How many accounts the filter lists by name that the run does not take in, because they are not due or do not match
+        its other parts, and the first 100 of them."""
+        found = left_out_of(run)
+        return {"count": found.accounts, "accounts": list(LeftOutSerializer(found.first, many=True).data)}
 
     def get_differences(self, run: BillingRun) -> list[dict[str, Any]]:
         """How the run differs from its dry run and from the last one like it: above 0 is more, below is less."""

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
-from accounts.api.resources import CreateReadResource, Operation, ReadResource
+from accounts.api.resources import CreateReadResource, Operation, ReadResource, RemoveResource
 from accounts.clock import today
 from accounts.rights import row_rights
 from billing_site.common.fields import LongFilter
@@ -23,21 +23,34 @@ from invoices.api.serializers.credits import (
     ServiceCreditSerializer,
     SurchargeSerializer,
 )
+from invoices.aria.credit_methods import CouponMethods, ServiceCreditMethods
 from invoices.models import Coupon, CouponRedemption, ServiceCredit, Surcharge
 from invoices.services.billing.coupons import redeem_coupon, withdraw_redemption
+from invoices.services.billing.discounts_and_surcharges import change_with_services
 from invoices.services.billing.service_credits import add_service_credit, expire_service_credit
 from invoices.services.planning.extras import credits_with_used, redemptions_with_used
 
 
-class SurchargeViewSet(CreateReadResource):
+class WithServices(RemoveResource):
+    """Rows with the services that they apply to. Documents that are issued keep what they have."""
+
+    def perform_change(self, row: Any, values: Mapping[str, Any]) -> int:
+        columns = dict(values)
+        services = columns.pop("services", None)
+        chosen = list(row.services.all()) if services is None else services
+        change_with_services(row, columns, chosen, caller=self.caller)
+        return int(row.pk)
+
+
+class SurchargeViewSet(WithServices):
     queryset = Surcharge.objects.prefetch_related("services")
-    rights = row_rights("invoices.surcharge", create="add")
+    rights = row_rights("invoices.surcharge", create="add", partial_update="change", destroy="delete")
     serializer_class = SurchargeSerializer
 
 
-class CouponViewSet(CreateReadResource):
+class CouponViewSet(WithServices):
     queryset = Coupon.objects.prefetch_related("services").annotate(redeemed=Count("redemptions"))
-    rights = row_rights("invoices.coupon", create="add")
+    rights = row_rights("invoices.coupon", create="add", partial_update="change", destroy="delete")
     serializer_class = CouponSerializer
     filterset_fields = ("code",)
 
@@ -51,7 +64,7 @@ class RedemptionFilter(FilterSet):
         fields = ("coupon__code",)
 
 
-class CouponRedemptionViewSet(ReadResource):
+class CouponRedemptionViewSet(CouponMethods, ReadResource):
     queryset = redemptions_with_used(CouponRedemption.objects.select_related("coupon"))
     rights = row_rights("invoices.couponredemption", create="add", destroy="delete")
     operations: Mapping[str, Operation] = {"create": Operation(RedeemArguments, CouponRedemptionSerializer, HTTP_201_CREATED)}
@@ -80,7 +93,7 @@ class ServiceCreditFilter(FilterSet):
     acct_no = LongFilter(field_name="account")
 
 
-class ServiceCreditViewSet(CreateReadResource):
+class ServiceCreditViewSet(ServiceCreditMethods, CreateReadResource):
     queryset = ServiceCredit.objects.select_related("account")
     rights = row_rights("invoices.servicecredit", create="add", expire="change")
     operations: Mapping[str, Operation] = {"expire": Operation(ExpiryArguments, ServiceCreditSerializer)}

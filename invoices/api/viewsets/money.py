@@ -1,6 +1,6 @@
-"""Resources of payments, credits, write-offs, refunds, transactions, attempts, receivables and reasons."""
+"""Resources of payments, credits, write-offs, refunds, transactions, attempts and reasons."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -11,11 +11,10 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.status import HTTP_201_CREATED, HTTP_202_ACCEPTED
 
-from accounts.api.resources import PAGE_PARAMETERS, CreateReadResource, FilteredResource, Operation, ReadResource
+from accounts.api.resources import CreateReadResource, Operation, ReadResource
 from accounts.clock import today
-from accounts.models import Account
 from accounts.rights import COLLECT, CORRECT, Right, row_rights
-from billing_site.common.fields import AmountFilter, ChoicesFilter, DayFilter, LongFilter
+from billing_site.common.fields import AmountFilter, ChoicesFilter, DayFilter, LongFilter, RangeFilterSet
 from billing_site.errors import BillingError, ErrorCode
 from invoices.api.serializers.documents import DocumentSerializer
 from invoices.api.serializers.money import (
@@ -26,34 +25,54 @@ from invoices.api.serializers.money import (
     MemoArguments,
     MemoPreviewArguments,
     MemoPreviewSerializer,
+    MovedArguments,
     OffArguments,
     PaymentArguments,
     PaymentSerializer,
     ReasonArguments,
     ReasonCodeSerializer,
-    ReceivableSerializer,
-    ReceivableTotalsSerializer,
     RefundArguments,
     RefundSerializer,
     TransactionSerializer,
     credit_request,
     why_of,
 )
+from invoices.api.serializers.undoing import (
+    UndoMemoArguments,
+    UndoMemoPreviewSerializer,
+    UndoneMemoSerializer,
+    UndoTransactionPreviewSerializer,
+    UndoVoidArguments,
+)
 from invoices.api.viewsets.documents import DocumentResource
+from invoices.aria.account_methods import AccountMoneyMethods
+from invoices.aria.correcting_methods import (
+    CashCreditMethods,
+    RefundMethods,
+    VoidTransactionMethods,
+    WriteOffMethods,
+)
+from invoices.aria.memo_methods import CreditMemoMethods
 from invoices.aria.money_methods import CollectingMethods, PaymentMethods, ReasonMethods, TransactionMethods
 from invoices.kinds import PAYMENT_KINDS, REFUND_KINDS, EntryKind, InvoiceKind, PaymentType, RefundStatus
 from invoices.models import CollectionAttempt, Invoice, LedgerEntry, ReasonCode
-from invoices.services.correcting.credit_memos import create_credit_memo, lines_to_credit, preview_credit_memo
+from invoices.services.correcting.credit_memos import (
+    create_credit_memo,
+    creditable_lines,
+    preview_credit_memo,
+    preview_freed_money,
+)
+from invoices.services.correcting.memo_undoing import preview_undo_memo, undo_memo, undone_memo
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.money.ledger.history import with_voids
+from invoices.services.money.ledger.moving import move_payment
 from invoices.services.money.ledger.open_items import with_taken
 from invoices.services.money.ledger.payments import add_cash_credit, apply_unused_credit, record_external_payment
 from invoices.services.money.ledger.refunds import refund_payment
-from invoices.services.money.ledger.voids import void_transaction
-from invoices.services.money.receivables import accounts_with_open_invoices, add_up_by_currency, receivables, receivables_of
+from invoices.services.money.ledger.voids import preview_undo_transaction, undo_transaction, void_transaction
 
 
-class TransactionFilter(FilterSet):
+class TransactionFilter(RangeFilterSet):
     acct_no = LongFilter(field_name="account")
     invoice_no = LongFilter(field_name="invoice")
     kind = ChoicesFilter(EntryKind, field_name="kind")
@@ -89,7 +108,7 @@ class LedgerResource(ReadResource):
         return {"client": self.client, "caller": self.caller, "today": today(self.client)}
 
     def stored_answer(self, number: int) -> Response:
-        if self.action == "void":
+        if self.action in ("void", "undo"):
             return Response(TransactionSerializer(with_voids(LedgerEntry.objects.all()).get(pk=number)).data)
         return refund_shown(number) if self.action == "refund" else super().stored_answer(number)
 
@@ -115,7 +134,36 @@ class VoidAction(LedgerResource):
         return self.answer(void.pk)
 
 
-class TransactionViewSet(TransactionMethods, VoidAction):
+class UndoAction(VoidAction):
+    """Write-offs, disputes and refunds, which can be undone."""
+
+    rights: Mapping[str, Right] = {**VoidAction.rights, "undo": CORRECT}
+    operations: Mapping[str, Operation] = {
+        **VoidAction.operations,
+        "preview_undo": Operation(None, UndoTransactionPreviewSerializer),
+        "undo": Operation(UndoVoidArguments, TransactionSerializer),
+    }
+    reading_actions: Sequence[str] = ("preview_undo",)
+
+    @action(detail=True, methods=["post"])
+    def preview_undo(self, request: Request, pk: str) -> Response:
+        """Preview the undo: what is open afterwards on each invoice whose open amount changes, and the balance. Nothing is
+        written."""
+        self.arguments()
+        plan = preview_undo_transaction(client=self.client, transaction_id=self.get_object().pk)
+        context = {"currency": plan.entry.account.currency, "client": self.client}
+        return Response(UndoTransactionPreviewSerializer(plan, context=context).data)
+
+    @action(detail=True, methods=["post"])
+    def undo(self, request: Request, pk: str) -> Response:
+        """Undo it, and answer the voiding transaction. What it took from invoices or payments is where it was."""
+        arguments = self.arguments()
+        seen = arguments.pop("fingerprint", "")
+        void = undo_transaction(transaction_id=self.get_object().pk, seen=seen, **self.by, **arguments)
+        return self.answer(void.pk)
+
+
+class TransactionViewSet(TransactionMethods, VoidTransactionMethods, AccountMoneyMethods, UndoAction):
     """All ledger entries, newest first, each with the balance after it."""
 
 
@@ -123,7 +171,7 @@ class ApplyAction(VoidAction):
     """Payments and credits with their unapplied amounts."""
 
     serializer_class = CreditSerializer
-    rights: Mapping[str, Right] = {**VoidAction.rights, "apply": COLLECT}
+    rights: Mapping[str, Right] = {**VoidAction.rights, "apply": COLLECT, "move": COLLECT}
 
     def get_queryset(self) -> QuerySet[Any]:
         return with_taken(super().get_queryset()).prefetch_related("taken_by__debit")
@@ -136,6 +184,14 @@ class ApplyAction(VoidAction):
         apply_unused_credit(transaction_id=number, invoices=arguments.get("invoices"), **self.by)
         return self.answer(number)
 
+    @action(detail=True, methods=["post"])
+    def move(self, request: Request, pk: str) -> Response:
+        """Let it pay other invoices of the account than it does. Nothing is refunded or charged again."""
+        arguments = self.arguments()
+        number = self.get_object().pk
+        move_payment(transaction_id=number, **self.by, **arguments)
+        return self.answer(number)
+
 
 class PaymentViewSet(PaymentMethods, ApplyAction):
     serializer_class = PaymentSerializer
@@ -145,6 +201,7 @@ class PaymentViewSet(PaymentMethods, ApplyAction):
         **ApplyAction.operations,
         "create": Operation(PaymentArguments, PaymentSerializer, HTTP_201_CREATED),
         "apply": Operation(AppliedArguments, PaymentSerializer),
+        "move": Operation(MovedArguments, PaymentSerializer),
         "refund": Operation(RefundArguments, RefundSerializer, HTTP_201_CREATED),
     }
 
@@ -172,19 +229,20 @@ class PaymentViewSet(PaymentMethods, ApplyAction):
         return self.answer(refund.pk)
 
 
-class RefundViewSet(VoidAction):
+class RefundViewSet(RefundMethods, UndoAction):
     queryset = LedgerResource.queryset.select_related("refund")
     serializer_class = RefundSerializer
     kinds = REFUND_KINDS
 
 
-class CashCreditViewSet(ApplyAction):
+class CashCreditViewSet(CashCreditMethods, ApplyAction):
     kinds = (EntryKind.CASH_CREDIT,)
     rights: Mapping[str, Right] = {**ApplyAction.rights, "create": CORRECT}
     operations: Mapping[str, Operation] = {
         **ApplyAction.operations,
         "create": Operation(CashCreditArguments, CreditSerializer, HTTP_201_CREATED),
         "apply": Operation(AppliedArguments, CreditSerializer),
+        "move": Operation(MovedArguments, CreditSerializer),
     }
 
     def create(self, request: Request) -> Response:
@@ -200,11 +258,11 @@ class CashCreditViewSet(ApplyAction):
         return self.answer(entry.pk)
 
 
-class WriteOffViewSet(VoidAction):
+class OffResource(UndoAction):
     kinds = (EntryKind.WRITE_OFF,)
-    rights: Mapping[str, Right] = {**VoidAction.rights, "create": CORRECT}
+    rights: Mapping[str, Right] = {**UndoAction.rights, "create": CORRECT}
     operations: Mapping[str, Operation] = {
-        **VoidAction.operations,
+        **UndoAction.operations,
         "create": Operation(OffArguments, TransactionSerializer, HTTP_201_CREATED),
     }
 
@@ -221,22 +279,29 @@ class WriteOffViewSet(VoidAction):
         return self.answer(entry.pk)
 
 
-class DisputeViewSet(WriteOffViewSet):
+class WriteOffViewSet(WriteOffMethods, OffResource):
+    """Write-offs."""
+
+
+class DisputeViewSet(OffResource):
     """Disputes. Voiding one makes its amount due again."""
 
     kinds = (EntryKind.DISPUTE,)
 
 
-class CreditMemoViewSet(DocumentResource):
-    """Credit memos are created for an invoice, shown and voided."""
+class CreditMemoViewSet(CreditMemoMethods, DocumentResource):
+    """Credit memos are created for an invoice, shown, undone and voided."""
 
     queryset = Invoice.objects.filter(kind=InvoiceKind.CREDIT_MEMO)
-    rights: Mapping[str, Right] = {**DocumentResource.rights, "create": CORRECT}
+    rights: Mapping[str, Right] = {**DocumentResource.rights, "create": CORRECT, "undo": CORRECT}
     operations: Mapping[str, Operation] = {
         **DocumentResource.operations,
+        "preview_undo": Operation(None, UndoMemoPreviewSerializer),
+        "undo": Operation(UndoMemoArguments, UndoneMemoSerializer),
         "create": Operation(MemoArguments, DocumentSerializer, HTTP_201_CREATED),
         "preview": Operation(MemoPreviewArguments, MemoPreviewSerializer),
     }
+    reading_actions = ("preview", "preview_undo")
 
     def create(self, request: Request) -> Response:
         arguments = self.arguments()
@@ -247,6 +312,7 @@ class CreditMemoViewSet(DocumentResource):
             today=today(self.client),
             why=why_of(arguments),
             credit=credit_request(arguments),
+            credit_to=arguments.get("credit_to", ""),
         )
         return self.answer(memo.pk)
 
@@ -259,8 +325,32 @@ class CreditMemoViewSet(DocumentResource):
             client=self.client, invoice_no=invoice_no, credit=credit_request(arguments), today=today(self.client)
         )
         invoice = Invoice.objects.get(pk=invoice_no)
-        shown = {"invoice_no": invoice_no, "currency": invoice.currency, "memo": memo, "left": lines_to_credit(invoice)}
+        money = preview_freed_money(self.client, invoice, memo.total_amount, arguments.get("credit_to", ""))
+        left = creditable_lines(invoice)
+        shown = {"invoice_no": invoice_no, "currency": invoice.currency, "memo": memo, "money": money, "left": left}
         return Response(MemoPreviewSerializer(shown, context={"currency": invoice.currency}).data)
+
+    @action(detail=True, methods=["post"])
+    def preview_undo(self, request: Request, pk: str) -> Response:
+        """Preview the undo of a credit memo: what is open afterwards, and the balance. Nothing is written."""
+        self.arguments()
+        plan = preview_undo_memo(client=self.client, memo_no=self.get_object().pk, today=today(self.client))
+        context = {"currency": plan.memo.currency, "client": self.client}
+        return Response(UndoMemoPreviewSerializer(plan, context=context).data)
+
+    @action(detail=True, methods=["post"])
+    def undo(self, request: Request, pk: str) -> Response:
+        """Undo a credit memo. A reversal offsets it, and its invoice and payments are as before."""
+        arguments, memo_no = self.arguments(), self.get_object().pk
+        seen = arguments.get("fingerprint", "")
+        by: dict[str, Any] = {"client": self.client, "caller": self.caller, "today": today(self.client)}
+        undo_memo(memo_no=memo_no, why=why_of(arguments), seen=seen, **by)
+        return self.answer(memo_no)
+
+    def stored_answer(self, number: int) -> Response:
+        if self.action == "undo":
+            return Response(UndoneMemoSerializer(undone_memo(number)).data)
+        return super().stored_answer(number)
 
 
 class AttemptFilter(FilterSet):
@@ -278,45 +368,6 @@ class CollectionAttemptViewSet(CollectingMethods, ReadResource):
     serializer_class = AttemptSerializer
     filterset_class = AttemptFilter
     client_path = "invoice__client"
-
-
-class ReceivableFilter(FilterSet):
-    acct_no = LongFilter(field_name="id")
-
-    class Meta:
-        model = Account
-        fields = ("currency",)
-
-
-class ReceivableViewSet(FilteredResource):
-    """Amounts due by age, one row per account, and totals per currency."""
-
-    queryset = Account.objects.all()
-    filterset_class = ReceivableFilter
-    operations: Mapping[str, Operation] = {
-        "list": Operation(None, ReceivableSerializer),
-        "totals": Operation(None, ReceivableTotalsSerializer),
-    }
-
-    def get_queryset(self) -> QuerySet[Any]:
-        if getattr(self, "swagger_fake_view", False):  # The schema is described without a client.
-            return Account.objects.none()
-        return accounts_with_open_invoices(self.client)
-
-    def query_parameters(self) -> set[str]:
-        return PAGE_PARAMETERS | self.filters() if self.action == "list" else super().query_parameters()
-
-    def list(self, request: Request) -> Response:
-        accounts = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
-        rows = receivables_of(accounts, today(self.client))
-        return self.get_paginated_response(ReceivableSerializer(rows, many=True).data)
-
-    @action(detail=False)
-    def totals(self, request: Request) -> Response:
-        day = today(self.client)
-        totals = add_up_by_currency(receivables(self.client, day))
-        rows = [{"currency": currency, "ages": ages} for currency, ages in sorted(totals.items())]
-        return Response(ReceivableTotalsSerializer({"today": day, "totals": rows}).data)
 
 
 class ReasonCodeViewSet(ReasonMethods, CreateReadResource):

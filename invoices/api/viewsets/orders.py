@@ -14,6 +14,7 @@ from accounts.rights import row_rights
 from billing_site.common.fields import LongFilter
 from invoices.api.serializers.orders import OneTimeChargeSerializer
 from invoices.api.viewsets.usage import BilledFilter
+from invoices.aria.credit_methods import OrderMethods
 from invoices.models import OneTimeCharge
 from invoices.services.billing.one_time_charges import add_one_time_charge, cancel_one_time_charge
 
@@ -28,7 +29,7 @@ class OneTimeChargeFilter(FilterSet):
         fields = ("client_order_id",)
 
 
-class OneTimeChargeViewSet(CreateReadResource):
+class OneTimeChargeViewSet(OrderMethods, CreateReadResource):
     queryset = OneTimeCharge.objects.all()
     rights = row_rights("invoices.onetimecharge", create="add", destroy="delete")
     serializer_class = OneTimeChargeSerializer

@@ -27,7 +27,7 @@ from invoices.api.serializers.runs import (
 )
 from invoices.kinds import RunMode
 from invoices.models import BillingRun, RunFilter, RunOutcome
-from invoices.services.approving.run_decisions import discard_pending_of_run
+from invoices.services.approving.discarding_runs import discard_pending_of_run
 from invoices.services.runs.account_lists import read_strict_filter
 from invoices.services.runs.filters import delete_filter, save_filter
 from invoices.services.runs.requests import choose

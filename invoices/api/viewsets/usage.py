@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from django import forms
 from django.db.models import QuerySet
-from django_filters.filterset import FilterSet
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,7 +12,7 @@ from rest_framework.status import HTTP_204_NO_CONTENT
 from accounts.api.resources import Operation, ReadResource
 from accounts.clock import local_time, today
 from accounts.rights import row_rights
-from billing_site.common.fields import DayFilter, LongFilter, TrueFalseInput, ValueFilter
+from billing_site.common.fields import DayFilter, LongFilter, RangeFilterSet, TrueFalseInput, ValueFilter
 from invoices.api.serializers.usage import (
     LoadArguments,
     LoadedUsageSerializer,
@@ -24,6 +23,7 @@ from invoices.api.serializers.usage import (
     record_reader,
     unbilled_answer,
 )
+from invoices.aria.usage_methods import UsageMethods
 from invoices.models import Usage
 from invoices.services.planning.previewing import rate_unbilled_usage
 from invoices.services.usage.loading import load_usage
@@ -39,7 +39,7 @@ class BilledFilter(ValueFilter):
         return rows if value is None else rows.filter(invoice__isnull=not value)
 
 
-class UsageFilter(FilterSet):
+class UsageFilter(RangeFilterSet):
     acct_no = LongFilter(field_name="account")
     plan_instance = LongFilter(field_name="plan_instance")
     service = LongFilter(field_name="service")
@@ -53,7 +53,7 @@ class UsageFilter(FilterSet):
         fields = ("record_id",)
 
 
-class UsageViewSet(ReadResource):
+class UsageViewSet(UsageMethods, ReadResource):
     queryset = Usage.objects.all()
     rights = row_rights("invoices.usage", create="add", destroy="delete")
     serializer_class = UsageSerializer

@@ -1,5 +1,5 @@
 """manage.py audit: check that stored documents, accounts and events keep their rules, and store the findings. With --changed,
-only the documents that have changed since the last whole audit without findings.
+only what has changed, and the rows that were sealed, since the last whole audit without findings.
 
 Exits with 1 if there are findings.
 """
@@ -11,8 +11,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import Client
-from invoices.audit import AuditReport, audit_changed
+from invoices.audit import AuditReport, audit_changed, whole_only
 from invoices.audit.kept import audit_and_keep, clean_until
+from invoices.audit.reports import Progress, quiet
 
 
 class Command(BaseCommand):
@@ -26,23 +27,34 @@ class Command(BaseCommand):
         parser.add_argument(
             "--changed",
             action="store_true",
-            help="Check only documents with an event since the last whole audit without findings. Stores nothing.",
+            help="Check only what has changed or was sealed since the last whole audit without findings. Stores nothing.",
+        )
+        parser.add_argument(
+            "--progress", action="store_true", help="Print to standard error how far it is: clients, documents and accounts."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         client = _client(options["client"])
-        reports = _audit_changed(client) if options["changed"] else audit_and_keep(client, "process:audit")[1]
+        progress = self.stderr.write if options["progress"] else quiet
+        if options["changed"]:
+            reports = _audit_changed(client, progress)
+        else:
+            reports = audit_and_keep(client, "process:audit", progress)[1]
         for line in report_lines(reports):
             self.stdout.write(line)
+        if options["changed"]:
+            self.stdout.write("Only the whole audit tries these rules:")
+            for rule in whole_only():
+                self.stdout.write(f"    {rule}")
         if findings := sum(len(report.findings) for report in reports):
             raise CommandError(f"The audit has {findings:,} finding{'' if findings == 1 else 's'}.")
 
 
-def _audit_changed(client: Client | None) -> list[AuditReport]:
+def _audit_changed(client: Client | None, progress: Progress) -> list[AuditReport]:
     since = clean_until(client)
     if since is None:
         raise CommandError("There is no whole audit without findings yet. Run the audit without --changed first.")
-    return audit_changed(client, since)
+    return audit_changed(client, since, progress)
 
 
 def _client(client_no: int | None) -> Client | None:

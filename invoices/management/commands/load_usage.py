@@ -5,35 +5,25 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts import clock
 from accounts.callers import Caller
-from accounts.importing.reading import SeenIds, UnreadableFile, read_rows, with_point
+from accounts.importing.reading import SeenIds, UnreadableFile
 from accounts.models import Client
-from billing_site.errors import BillingError, ErrorCode
-from invoices.api.serializers.usage import UsageRecordSerializer, record_reader
-from invoices.services.usage.loading import RECORDS_AT_ONCE, LoadResult, UsageResult, load_usage, refused
-from invoices.services.usage.targets import UsageRecord
+from invoices.api.serializers.usage_files import UsageLine, read_usage_file
+from invoices.services.usage.loading import RECORDS_AT_ONCE, LoadResult, UsageResult, load_usage
 
-REQUIRED_COLUMNS = ("record_id", "units", "used_at")
 REPEATED = "repeated"
 CALLER = Caller(process="load_usage")
-
-
-class Line(NamedTuple):
-    """A line of the file, as a record or as the refusal of an unreadable one."""
-
-    number: int
-    record: UsageRecord | UsageResult
 
 
 class Command(BaseCommand):
     help = (
         "Loads usage from a CSV file with the columns record_id, units, used_at, acct_no or client_acct_id, service or "
-        "client_service_id, and where wanted plan_instance and description. Good rows are loaded, every bad row is reported. "
+        "client_service_id, and if wanted plan_instance and description. Good rows are loaded, every bad row is reported. "
         "The same file can be loaded again: what is there already is not loaded twice."
     )
 
@@ -49,7 +39,7 @@ class Command(BaseCommand):
             raise CommandError(f"Client {options['client']} does not exist.")
         try:
             with open(options["file"], "rb") as file:
-                lines = _lines(client, file, decimal_comma=options["decimal_comma"])
+                lines = read_usage_file(client, file, decimal_comma=options["decimal_comma"])
                 counts = self._load(client, lines, options["dry_run"])
         except OSError as error:
             raise CommandError(f"{options['file']}: {error.strerror}") from error
@@ -59,7 +49,7 @@ class Command(BaseCommand):
         if counts[LoadResult.REFUSED]:
             raise CommandError(f"{counts[LoadResult.REFUSED]:,} of {counts.total():,} rows were refused.")
 
-    def _load(self, client: Client, lines: Iterator[Line], dry_run: bool) -> Counter[str]:
+    def _load(self, client: Client, lines: Iterator[UsageLine], dry_run: bool) -> Counter[str]:
         """Load the file in chunks, and count the results of its rows."""
         counts: Counter[str] = Counter()
         with closing(SeenIds()) as seen:
@@ -94,19 +84,6 @@ class Command(BaseCommand):
             self.stdout.write(f"{label:<22}{count:>12,}")
         if dry_run:
             self.stdout.write("Dry run: nothing was written.")
-
-
-def _lines(client: Client, file: BinaryIO, *, decimal_comma: bool) -> Iterator[Line]:
-    """Yield the lines of the file, read as the API reads records. An empty cell counts as not sent."""
-    read = record_reader(client)
-    for row in read_rows(file, REQUIRED_COLUMNS, list(UsageRecordSerializer().fields)):
-        if row.fault:
-            yield Line(row.line, refused(None, BillingError(ErrorCode.INVALID_FORMAT, f"the line {row.fault}")))
-        else:
-            cells = {column: value.strip() for column, value in row.values.items()}
-            if decimal_comma and "units" in cells:
-                cells["units"] = with_point(cells["units"])
-            yield Line(row.line, read({column: value for column, value in cells.items() if value}))
 
 
 def _sort(line: int, result: UsageResult, seen: SeenIds) -> str:

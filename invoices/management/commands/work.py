@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from billing_site.error_tracking import track_errors
 from invoices.services.work.executor import give_way, work
 from invoices.services.work.registry import STOPPING
 from invoices.services.work.supervisor import supervise, when_asked_to_end
@@ -36,6 +37,7 @@ class Command(BaseCommand):
         if settings.EXECUTOR == CELERY:
             raise CommandError(f"EXECUTOR is celery. Start these instead: {START_WORKER}, and once: {START_BEAT}")
         if processes == 1 and serve is None:
+            track_errors()
             when_asked_to_end(STOPPING.set)
             if not once:
                 give_way()

@@ -1,4 +1,4 @@
-"""Decide on pending documents: approve, discard, regenerate, or add a note. All doors call this."""
+"""Decide on pending documents: approve, discard, recalculate, regenerate, or add a note. All doors call this."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
@@ -7,20 +7,27 @@ from accounts.callers import Caller
 from accounts.models import Client
 from invoices.kinds import CYCLE_KINDS, DecisionAct, InvoiceStatus
 from invoices.models import Invoice
-from invoices.services.approving.decide_pending import (
+from invoices.services.approving.acts import (
     APPROVAL,
     DISCARD,
+    RECALCULATION,
     REGENERATION,
     approve_invoices,
     decided_by_call,
     discard_invoices,
+    recalculate_invoices,
     regenerate_invoices,
 )
 from invoices.services.approving.remarking import remark_invoices
 from invoices.services.documents.outcomes import NothingToBill, Outcome, Refused, Settled
 from invoices.services.documents.remarks import NO_REMARKS, Remarks
 
-EVENTS = {DecisionAct.APPROVE: APPROVAL, DecisionAct.DISCARD: DISCARD, DecisionAct.REGENERATE: REGENERATION}
+EVENTS = {
+    DecisionAct.APPROVE: APPROVAL,
+    DecisionAct.DISCARD: DISCARD,
+    DecisionAct.RECALCULATE: RECALCULATION,
+    DecisionAct.REGENERATE: REGENERATION,
+}
 
 
 def decide(
@@ -64,6 +71,8 @@ def decide(
             outcomes = discard_invoices(
                 client=client, invoice_nos=left, caller=caller, remarks=remarks, cancel_orders=cancel_orders
             )
+        case DecisionAct.RECALCULATE:
+            outcomes = recalculate_invoices(client=client, invoice_nos=left, caller=caller, today=today, remarks=remarks)
         case DecisionAct.REGENERATE:
             outcomes = regenerate_invoices(client=client, invoice_nos=left, caller=caller, today=today, remarks=remarks)
         case DecisionAct.REMARK:

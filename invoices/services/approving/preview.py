@@ -7,17 +7,17 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.db.models import Exists, F, OuterRef, QuerySet
-from django.utils.translation import gettext
 
 from accounts.callers import Caller
 from accounts.models import Client
 from accounts.services.accounts import electronic_methods
-from billing_site.errors import BillingError
+from billing_site.errors import BillingError, shown_message
 from invoices.calculation import ZERO
 from invoices.kinds import DecisionAct
 from invoices.models import Invoice
 from invoices.plan.actions import Action, PayerFacts, why_not_collected
-from invoices.services.actions import available_actions, document_facts, refused_decisions
+from invoices.services.actions import available_actions, refused_decisions
+from invoices.services.document_facts import document_facts
 from invoices.services.issuing.issuing import IssuePolicy
 
 AT_ONCE = 1000
@@ -47,15 +47,16 @@ class DecisionPreview(NamedTuple):
     @property
     def reasons(self) -> dict[str, int]:
         """Return the number of refused documents for each reason, in the active language."""
-        return dict(Counter(gettext(one.error.code.message) for one in self.refused))
+        return dict(Counter(shown_message(one.error.code.number, one.error.code.message) for one in self.refused))
 
 
 def preview_decision(
     act: DecisionAct, *, client: Client, invoices: QuerySet[Invoice], caller: Caller, today: date
 ) -> DecisionPreview:
-    """Preview approving, discarding or regenerating documents of a client.
+    """Preview approving, discarding, recalculating or regenerating documents of a client.
 
-    If there are more than `AT_ONCE` documents, regenerations are not planned, so some of their refusals are missing.
+    If there are more than `AT_ONCE` documents, recalculations and regenerations are not planned, so
+    some of their refusals are missing.
     """
     action, policy = Action(act.value), IssuePolicy(client)
     plans = invoices.count() <= AT_ONCE

@@ -38,7 +38,7 @@ def remark_invoices(*, client: Client, invoice_nos: Collection[int], caller: Cal
             invoice.account_id,
             invoice.pk,
             before={name: getattr(invoice, name) for name in columns},
-            after={**columns, "reason": remarks.reason},
+            after={**columns, **({"reason": remarks.reason} if remarks.reason else {})},
         )
         for invoice in found.values()
     ]

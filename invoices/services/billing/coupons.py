@@ -25,21 +25,25 @@ def redeem_coupon(*, client: Client, account_no: int, caller: Caller, code: str,
     """
     with account_act(client, account_no, caller, REFUSED) as account:
         check_may_change(caller, "add", "invoices.couponredemption")
-        coupon = Coupon.objects.select_for_update(no_key=True).filter(client=client, code=code).first()
-        if coupon is None:
-            raise BillingError(ErrorCode.NO_DATA, Detail("coupon {code} does not exist", code=code), field="code")
-        _check_redeemable(coupon, account, today)
-        number = _free_number(coupon)
-        if coupon.max_redemptions is not None and number > coupon.max_redemptions:
-            raise _closed(
-                coupon,
-                Detail("it is already redeemed {number} times, its limit", number=coupon.max_redemptions),
-            )
-        redemption = CouponRedemption(coupon=coupon, account=account, redemption_no=number, redeemed_on=today)
+        Coupon.objects.select_for_update(no_key=True).filter(client=client, code=code).first()
+        redemption = planned_redemption(account, code, today)
+        coupon = redemption.coupon
         redemption.save()
         after = {"code": coupon.code, "redemption_no": redemption.redemption_no}
         record_acts(client, caller, [Act(REDEEMED, account.pk, after=after, row_no=redemption.pk)])
         return redemption
+
+
+def planned_redemption(account: Account, code: str, today: date) -> CouponRedemption:
+    """Return a redemption as `redeem_coupon` would store it. Writes nothing. Refuses the same, rights aside."""
+    coupon = Coupon.objects.filter(client=account.client_id, code=code).first()
+    if coupon is None:
+        raise BillingError(ErrorCode.NO_DATA, Detail("coupon {code} does not exist", code=code), field="code")
+    _check_redeemable(coupon, account, today)
+    number = _free_number(coupon)
+    if coupon.max_redemptions is not None and number > coupon.max_redemptions:
+        raise _closed(coupon, Detail("it is already redeemed {number} times, its limit", number=coupon.max_redemptions))
+    return CouponRedemption(coupon=coupon, account=account, redemption_no=number, redeemed_on=today)
 
 
 def _free_number(coupon: Coupon) -> int:
@@ -76,14 +80,28 @@ def _closed(coupon: Coupon, why: Detail) -> BillingError:
 
 
 def check_limits(coupon: Coupon) -> None:
-    """Refuse (1016) limits below what is already used. Locks the coupon, so that it cannot be redeemed meanwhile."""
+    """Refuse what `check_limits_of` refuses. Locks the coupon, so that it cannot be redeemed meanwhile."""
     Coupon.objects.select_for_update(no_key=True).get(pk=coupon.pk)
+    check_limits_of(coupon)
+
+
+def check_limits_of(coupon: Coupon) -> None:
+    """Refuse (1016) limits below what is already used, and (90007) a currency that an account with the coupon does not have."""
     last = coupon.redemptions.aggregate(last=Max("redemption_no"))["last"] or 0
     if coupon.max_redemptions is not None and coupon.max_redemptions < last:
         raise _below(last, "max_redemptions")
     most = redemptions_with_used(coupon.redemptions.all()).aggregate(most=Max("used"))["most"] or 0
     if coupon.cycles is not None and coupon.cycles < most:
         raise _below(most, "cycles")
+    others = coupon.redemptions.exclude(account__currency=coupon.currency) if coupon.currency else coupon.redemptions.none()
+    if (other := others.values_list("account__currency", flat=True).first()) is not None:
+        detail = Detail(
+            "accounts in {other} have redeemed coupon {code}, so its amount cannot be in {currency}",
+            code=coupon.code,
+            other=other,
+            currency=coupon.currency,
+        )
+        raise BillingError(ErrorCode.CURRENCY_MISMATCH, detail, field="currency")
 
 
 def _below(used: int, field: str) -> BillingError:
@@ -110,15 +128,20 @@ def withdraw_redemption(*, client: Client, redemption_no: int, caller: Caller) -
             raise BillingError(
                 ErrorCode.NO_DATA, Detail("coupon redemption {redemption_no} does not exist", redemption_no=redemption_no)
             )
-        uses = CouponUse.objects.filter(redemption=redemption)
-        live = uses.filter(invoice__status__in=LIVE_STATUSES, is_given_back=False).values_list("invoice_id", flat=True).first()
-        if live is not None:
-            raise BillingError(
-                ErrorCode.ON_AN_INVOICE,
-                Detail("coupon {code} is on invoice {invoice_no}", code=redemption.coupon.code, invoice_no=live),
-            )
+        check_can_be_withdrawn(redemption)
         # The uses on discarded, voided and rebilled invoices are deleted too. Their lines still name the coupon.
-        uses.delete()
+        CouponUse.objects.filter(redemption=redemption).delete()
         CouponRedemption.objects.filter(pk=redemption.pk).delete()
         billing_changed(account)
         record_acts(client, caller, [Act(WITHDRAWN, account.pk, before={"code": redemption.coupon.code})])
+
+
+def check_can_be_withdrawn(redemption: CouponRedemption) -> None:
+    """Refuse (90016) a redemption that a live invoice uses."""
+    uses = CouponUse.objects.filter(redemption=redemption, invoice__status__in=LIVE_STATUSES, is_given_back=False)
+    live = uses.values_list("invoice_id", flat=True).first()
+    if live is not None:
+        raise BillingError(
+            ErrorCode.ON_AN_INVOICE,
+            Detail("coupon {code} is on invoice {invoice_no}", code=redemption.coupon.code, invoice_no=live),
+        )

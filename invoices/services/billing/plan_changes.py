@@ -1,7 +1,6 @@
 """End and change customers' plans, and credit billed days that are not used."""
 
 from collections.abc import Collection, Iterator, Mapping
-from copy import copy
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
@@ -16,7 +15,7 @@ from accounts.models import Account, Plan, PlanCharge, PlanInstance
 from accounts.periods import ONE_DAY
 from accounts.rates import RateTerms
 from accounts.services.accounts import lock_account
-from accounts.services.plans import change_plan, end_plan_instance, remove_plan_instance, update_plan_instance
+from accounts.services.plans import AS_PLAN, change_plan, end_plan_instance, remove_plan_instance, update_plan_instance
 from billing_site.common.currencies import Currency
 from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO, rounded
@@ -114,10 +113,12 @@ def replace_plan(
     units: Decimal | None = None,
     prices: Mapping[PlanCharge, RateTerms] | None = None,
     credit_unused: bool | None = None,
+    trial_end: date | None = AS_PLAN,
 ) -> PlanInstance:
     """Replace a plan instance from a day on by another plan, or the same plan with other units. Returns the new instance.
 
-    Unused days of the old one are credited as `end_plan` does. Locks the account.
+    Unused days of the old one are credited as `end_plan` does. What is left of its trial goes on, unless `trial_end` is set.
+    Locks the account.
     """
     new = change_plan(
         instance=instance,
@@ -127,6 +128,7 @@ def replace_plan(
         units=units,
         prices=prices,
         credit_unused=credit_unused,
+        trial_end=trial_end,
     )
     _credit(instance, caller, today)
     return new
@@ -171,31 +173,6 @@ def edit_plan(
     for name in rest:
         setattr(new, name, getattr(instance, name))
     return update_plan_instance(new, rest, caller=caller, credit_unused=credit_unused) if rest else new
-
-
-def preview_edit(
-    *,
-    instance: PlanInstance,
-    changed: Collection[str],
-    caller: Caller,
-    today: date,
-    units_from: date,
-    credit_unused: bool | None = None,
-) -> list[UnusedDays]:
-    """Return which billed days `edit_plan` would credit, as `unused_days_of` does. The edit is done and rolled back, so the
-    preview has the same rules and refusals."""
-    with transaction.atomic():
-        edit_plan(
-            instance=copy(instance),
-            changed=changed,
-            caller=caller,
-            today=today,
-            units_from=units_from,
-            credit_unused=credit_unused,
-        )
-        days = unused_days_of(PlanInstance.objects.get(pk=instance.pk))
-        transaction.set_rollback(True)
-    return days
 
 
 def _arrears_charged(instance: PlanInstance) -> bool:

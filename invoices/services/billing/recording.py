@@ -12,24 +12,29 @@ from django.utils import timezone
 
 from accounts import receipts
 from accounts.callers import Caller
+from accounts.event_types import PENDING
+from accounts.kinds import EInvoiceFormat
 from accounts.models import Account, Client, PlanInstance
 from accounts.periods import InstanceDates
 from accounts.trail import Act, record_acts, refusal
 from billing_site.common.storage import insert_rows, reserve_ids, update_rows
 from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO
-from invoices.kinds import LEFT_OUT, NOTHING_BILLED, RunResult, SeriesKind
+from invoices.kinds import CYCLE_KINDS, LEFT_OUT, NOTHING_BILLED, RunResult, SeriesKind
 from invoices.models import Invoice, RunOutcome, RunPart
 from invoices.plan import BilledTo, InvoicePlan, check_billable
 from invoices.plan.facts import BillingRequest, BillingState
+from invoices.services.billing.one_time_charges import with_stored_orders
 from invoices.services.correcting.unused_memos import credit_unused_days
 from invoices.services.documents.approval_rules import needs_approval
 from invoices.services.documents.batches import in_halves
 from invoices.services.documents.comparisons import record_comparisons
 from invoices.services.documents.document_storage import Links, content_of, insert_documents
+from invoices.services.documents.orders_due import orders_billed
 from invoices.services.documents.outcomes import NothingToBill, Planned, Recorded, Refused, Written
 from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.tax_answers import record_tax_answers
+from invoices.services.issuing.e_invoicing import check_new_e_invoice
 from invoices.services.issuing.issuing import HowIssued, IssuePolicy, Issuing, ToIssue, issue
 from invoices.services.money.ledger.charging import charge
 from invoices.services.money.ledger.entries import AccountPosition, account_positions
@@ -87,10 +92,14 @@ def _write(recording: Recording, ready: Sequence[Planned]) -> list[Written]:
     positions = account_positions(account_nos)
     checked = _checked_again(recording, ready, states, positions)
     plans = [one.plan for one in checked if isinstance(one, Planned)]
-    billed = [plan for plan in plans if plan.lines]
-    numbers = dict(zip([plan.account_no for plan in billed], reserve_ids(Invoice, len(billed)), strict=True))
+    accounts_billed = [plan.account_no for plan in plans if plan.lines]
+    numbers = dict(zip(accounts_billed, reserve_ids(Invoice, len(accounts_billed)), strict=True))
     if plans:
         receipts.use(recording.client, recording.caller.receipt, invoice_no=numbers.get(plans[0].account_no))
+    if recording.request.one_off is not None:
+        # After the receipt, which names the invoice: a retry of an interrupted call answers it, and orders nothing again.
+        plans = [with_stored_orders(recording.client, recording.caller, plan) for plan in plans]
+    billed = [plan for plan in plans if plan.lines]
     at = timezone.now()
     replaced = {
         recording.replacing[plan.account_no]: plan.account_no for plan in plans if plan.account_no in recording.replacing
@@ -98,23 +107,30 @@ def _write(recording: Recording, ready: Sequence[Planned]) -> list[Written]:
     replaced_by = {old_no: numbers[account_no] for old_no, account_no in replaced.items() if account_no in numbers}
     discard_locked(recording.client, replaced, recording.caller, at, replaced_by=replaced_by)
     pending_accounts = {plan.account_no for plan in billed if _needs_approval(recording, plan)}
-    moving = [plan for plan in plans if plan.account_no not in pending_accounts and plan.facts.again is None]
+    moving = [plan for plan in plans if plan.account_no not in pending_accounts and plan.moves_dates]
     move_dates([_dates_after(plan) for plan in moving])
     issuing = Issuing(recording.policy, recording.caller, recording.request.today, at, positions=positions)
     _insert(recording, billed, numbers, pending_accounts, issuing)
     hold_claims([(numbers[plan.account_no], plan.claims) for plan in billed])
+    if recording.request.one_off is not None:
+        orders_billed(account_nos)
     credit_unused_days(
         recording.client,
-        [plan.account_no for plan in plans if plan.next_bill_date is None and plan.account_no not in pending_accounts],
+        [plan.account_no for plan in plans if plan.next_bill_date is None and _bills_last(plan, pending_accounts)],
         recording.caller,
         issuing.posted_by,
     )
     _record_nothing_billed(recording, plans, at)
-    _record_left_out(recording, plans, numbers, at)
+    record_left_out(recording, plans, numbers, at)
     if recording.run_no is not None:
         _write_run_outcomes(recording, plans, numbers)
         _write_run_parts(recording.run_no, billed, at)
     return [one if isinstance(one, Refused) else _written(one.account_no, numbers) for one in checked]
+
+
+def _bills_last(plan: InvoicePlan, pending_accounts: set[int]) -> bool:
+    """Return whether the plan is issued now and bills a cycle, which may be the account's last."""
+    return plan.account_no not in pending_accounts and plan.kind in CYCLE_KINDS
 
 
 def _written(account_no: int, numbers: Mapping[int, int]) -> Written:
@@ -129,16 +145,19 @@ def _checked_again(
     for one in ready:
         number = one.account_no
         try:
-            _check_unchanged(recording, one.plan, states.get(number), positions[number].pending_invoice_no)
+            check_unchanged(recording, one.plan, states.get(number), positions[number].pending_invoice_no)
+            _check_e_invoice(recording, one.plan)
             checked.append(one)
         except BillingError as error:
             checked.append(Refused(number, error))
     return checked
 
 
-def _check_unchanged(
+def check_unchanged(
     recording: Recording, plan: InvoicePlan, state: BillingState | None, pending_invoice_no: int | None
 ) -> None:
+    """Refuse (3108, 3013, and what `check_billable` refuses) an account that is locked by another call or has changed since it
+    was planned. Under the accounts' locks."""
     if state is None:
         raise BillingError(ErrorCode.IN_PROGRESS)
     replaced = recording.replacing.get(plan.account_no)
@@ -149,6 +168,12 @@ def _check_unchanged(
     check_billable(plan.facts._replace(state=state, pending_invoice_no=pending_invoice_no), recording.request)
     if state != plan.facts.state:
         raise BillingError(ErrorCode.IN_PROGRESS)
+
+
+def _check_e_invoice(recording: Recording, plan: InvoicePlan) -> None:
+    """Refuse (90120) a document that is issued now and cannot be a valid electronic invoice. A pending one can be completed."""
+    if recording.client.e_invoice != EInvoiceFormat.NONE and plan.lines and not _needs_approval(recording, plan):
+        check_new_e_invoice(recording.client, content_of(recording.client, plan))
 
 
 def _needs_approval(recording: Recording, plan: InvoicePlan) -> bool:
@@ -217,20 +242,26 @@ def _generated(plan: InvoicePlan, invoice_no: int, is_pending: bool) -> Act:
         "total_amount": str(plan.total_amount),
         "currency": plan.facts.state.currency.code,
     }
-    return Act("invoice.generated", plan.account_no, invoice_no, after=after)
+    return Act("invoice.generated", plan.account_no, invoice_no, after=after, type=PENDING if is_pending else None)
 
 
 def _charge(documents: Sequence[ToIssue], issuing: Issuing) -> Mapping[int, Decimal]:
+    """Open credits of the accounts pay the documents, except those that restore voided ones: their payments are moved back."""
     charged = [one.charged for one in documents]
     positions = account_positions([one.account_no for one in charged]) if issuing.positions is None else issuing.positions
+    positions |= {
+        one.account_no: positions[one.account_no]._replace(has_credits=False)
+        for one in documents
+        if one.restored_due_date is not None
+    }
     return charge(charged, issuing.posted_by, positions)
 
 
 CYCLES = HowIssued(SeriesKind.INVOICE, _charge, collects=attrgetter("collect_on_approval"), has_statement=True)
-"""How documents that bill a cycle are issued."""
+"""How documents that bill a cycle or one-time charges are issued."""
 
 
-def _record_left_out(recording: Recording, plans: Sequence[InvoicePlan], numbers: Mapping[int, int], at: datetime) -> None:
+def record_left_out(recording: Recording, plans: Sequence[InvoicePlan], numbers: Mapping[int, int], at: datetime) -> None:
     """Write an event for each charge that is too large to be billed (90050)."""
     refusals = [(plan, BillingError(ErrorCode.LEFT_OUT, what)) for plan in plans for what in plan.left_out]
     record_acts(

@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal
 
 from accounts.callers import Caller
-from accounts.models import Client, Service
+from accounts.models import Account, Client, Service
 from accounts.rights import check_may_change
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, Detail, ErrorCode
@@ -35,32 +35,47 @@ def add_service_credit(
     """
     with account_act(client, account_no, caller, REFUSED) as account:
         check_may_change(caller, "add", "invoices.servicecredit")
-        if service is not None and service.client_id != client.pk:
-            raise BillingError(
-                ErrorCode.NO_DATA, Detail("service {service} does not exist", service=service.pk), field="service"
-            )
-        amount = asked_amount(amount, account.billing_currency)
-        if amount <= 0 or amount != rounded(amount, account.billing_currency):
-            detail = Detail(
-                "amount: {amount} must be above 0 and a multiple of the smallest unit of {currency}",
-                amount=amount,
-                currency=account.currency,
-            )
-            raise BillingError(ErrorCode.INVALID_INPUT, detail, field="amount")
-        if expires_on is not None and expires_on < today:
-            raise BillingError(
-                ErrorCode.INVALID_INPUT,
-                Detail("expires_on: {expires_on} is in the past; give today or a later day", expires_on=expires_on),
-                field="expires_on",
-            )
-        credit = ServiceCredit(
-            account=account, amount=amount, reason=reason, service=service, gl_code=gl_code, expires_on=expires_on
+        credit = planned_credit(
+            account, today=today, amount=amount, reason=reason, service=service, gl_code=gl_code, expires_on=expires_on
         )
-        credit.full_clean()
         credit.save()
-        after = {"credit_no": credit.pk, "amount": str(amount), "reason": reason, "expires_on": expires_on}
+        after = {"credit_no": credit.pk, "amount": str(credit.amount), "reason": reason, "expires_on": expires_on}
         record_acts(client, caller, [Act(ADDED, account.pk, after=after, row_no=credit.pk)])
         return credit
+
+
+def planned_credit(
+    account: Account,
+    *,
+    today: date,
+    amount: Decimal,
+    reason: str,
+    service: Service | None,
+    expires_on: date | None,
+    gl_code: str = "",
+) -> ServiceCredit:
+    """Return a credit as `add_service_credit` would store it. Writes nothing. Refuses the same, rights aside."""
+    if service is not None and service.client_id != account.client_id:
+        raise BillingError(ErrorCode.NO_DATA, Detail("service {service} does not exist", service=service.pk), field="service")
+    amount = asked_amount(amount, account.billing_currency)
+    if amount <= 0 or amount != rounded(amount, account.billing_currency):
+        detail = Detail(
+            "amount: {amount} must be above 0 and a multiple of the smallest unit of {currency}",
+            amount=amount,
+            currency=account.currency,
+        )
+        raise BillingError(ErrorCode.INVALID_INPUT, detail, field="amount")
+    if expires_on is not None and expires_on < today:
+        raise BillingError(
+            ErrorCode.INVALID_INPUT,
+            Detail("expires_on: {expires_on} is in the past; give today or a later day", expires_on=expires_on),
+            field="expires_on",
+        )
+    credit = ServiceCredit(
+        account=account, amount=amount, reason=reason, service=service, gl_code=gl_code, expires_on=expires_on
+    )
+    credit.full_clean()
+    return credit
 
 
 def expire_service_credit(*, client: Client, credit_no: int, caller: Caller, expires_on: date | None) -> ServiceCredit:
@@ -75,16 +90,22 @@ def expire_service_credit(*, client: Client, credit_no: int, caller: Caller, exp
         raise BillingError(ErrorCode.NO_DATA, Detail("service credit {credit_no} does not exist", credit_no=credit_no))
     with account_act(client, found.account_id, caller, REFUSED) as account:
         check_may_change(caller, "change", "invoices.servicecredit")
-        credit = ServiceCredit.objects.get(pk=found.pk)
-        before = {"credit_no": credit.pk, "expires_on": credit.expires_on}
-        _check_not_used_after(credit, expires_on)
-        credit.expires_on = expires_on
-        credit.full_clean()
+        before = {"credit_no": found.pk, "expires_on": ServiceCredit.objects.get(pk=found.pk).expires_on}
+        credit = planned_expiry(found.pk, expires_on)
         credit.save(update_fields=["expires_on"])
         billing_changed(account)
         after = {"credit_no": credit.pk, "expires_on": expires_on}
         record_acts(client, caller, [Act(EXPIRED, account.pk, before=before, after=after, row_no=credit.pk)])
         return credit
+
+
+def planned_expiry(credit_no: int, expires_on: date | None) -> ServiceCredit:
+    """Return a credit as `expire_service_credit` would store it. Writes nothing. Refuses the same, rights aside."""
+    credit = ServiceCredit.objects.get(pk=credit_no)
+    _check_not_used_after(credit, expires_on)
+    credit.expires_on = expires_on
+    credit.full_clean()
+    return credit
 
 
 def _check_not_used_after(credit: ServiceCredit, expires_on: date | None) -> None:

@@ -1,8 +1,9 @@
 """Collect invoices: when they are issued, on request, in bulk, and after a process has died."""
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
@@ -15,17 +16,19 @@ from accounts.trail import Act, acts_of_call, record_acts, refusal
 from billing_site.common.compiled_reads import compiled_read
 from billing_site.common.keyset_pages import Order, Position, first_after
 from billing_site.errors import BillingError, Detail, ErrorCode, error_from_event, recorded, stored_detail
+from invoices.calculation import ZERO
 from invoices.kinds import OPEN_ATTEMPTS, AttemptStatus
 from invoices.models import CollectionAttempt, Invoice
-from invoices.services.actions import unpaid_by_refunds
 from invoices.services.collecting.asking import Answered, ask_for_result, ask_to_charge
 from invoices.services.collecting.recording import record
 from invoices.services.collecting.starting import Collecting, CollectRequest, Started, collecting, start
+from invoices.services.document_facts import unpaid_by_refunds
 from invoices.services.documents.batches import in_halves
 from invoices.services.documents.collection_results import Collected, CollectionResult, outcome_of, refused
 from invoices.services.documents.outcomes import Recorded
 from invoices.services.documents.rights import check_may_collect
-from invoices.services.money.ledger.open_items import open_invoices
+from invoices.services.money.ledger.acts import account_currency, check_amount, check_not_above
+from invoices.services.money.ledger.open_items import Charge, open_charges, open_invoices
 from invoices.services.money.ledger.refunds import resolve_refund, unresolved_refunds
 
 logger = logging.getLogger(__name__)
@@ -65,8 +68,75 @@ def requested_rows(invoice_nos: Collection[int]) -> QuerySet[Any, tuple[int, int
     return attempts.values_list("invoice_id", "invoice__account_id")
 
 
-def collect_invoices(*, client: Client, invoice_nos: Collection[int], caller: Caller, today: date) -> list[Collected]:
-    """Collect the open amounts of invoices, and return one result for each.
+def collect_account(
+    *,
+    client: Client,
+    account_no: int,
+    caller: Caller,
+    today: date,
+    invoice_nos: Sequence[int] = (),
+    amount: Decimal | None = None,
+) -> list[Collected]:
+    """Collect what is open on an account, or on the named invoices of it, or only `amount` of that, the oldest invoice first.
+    Returns one result per invoice, ordered by number.
+
+    Refuses a named invoice that has no open balance (3004), an amount that is not valid (1016), and one above the open balance
+    (90021). Nothing is collected then.
+    """
+    charges = open_charges([account_no]).get(account_no, [])
+    _check_open(invoice_nos, charges)
+    charges = [charge for charge in charges if not invoice_nos or charge.invoice_no in invoice_nos]
+    limits = None if amount is None else _limits(amount, charges, account_currency(account_no))
+    numbers = [charge.invoice_no for charge in charges if limits is None or charge.invoice_no in limits]
+    collected = collect_invoices(client=client, invoice_nos=numbers, caller=caller, today=today, limits=limits)
+    return sorted(collected, key=lambda one: one.invoice_no)
+
+
+def collect_account_by(*, client: Client, account_no: int, method_no: int, caller: Caller, today: date) -> list[Collected]:
+    """Collect what is open on an account by this payment method of it, whichever the account is otherwise collected by. Returns
+    one result per invoice, ordered by number.
+
+    If the same call was interrupted before, what it has collected is returned too, and nothing is collected twice.
+    """
+    charges = open_charges([account_no]).get(account_no, [])
+    since = used_at(client, caller.receipt)
+    begun = CollectionAttempt.objects.filter(invoice__account=account_no, started_at__gte=since) if since is not None else ()
+    numbers = {charge.invoice_no for charge in charges} | {attempt.invoice_id for attempt in begun}
+    collected = collect_invoices(client=client, invoice_nos=sorted(numbers), caller=caller, today=today, method_no=method_no)
+    return sorted(collected, key=lambda one: one.invoice_no)
+
+
+def _check_open(invoice_nos: Sequence[int], charges: Sequence[Charge]) -> None:
+    due = {charge.invoice_no for charge in charges}
+    for invoice_no in invoice_nos:
+        if invoice_no not in due:
+            detail = Detail("invoice_no {invoice_no} has no open balance", invoice_no=invoice_no)
+            raise BillingError(ErrorCode.INVOICE_NOT_FOUND, detail, field="invoice_no")
+
+
+def _limits(amount: Decimal, charges: Sequence[Charge], currency: str) -> dict[int, Decimal]:
+    """Return how much of an amount is collected on each invoice, the oldest first."""
+    left = check_amount(amount, currency)
+    check_not_above(left, sum((charge.due for charge in charges), ZERO), currency, Detail("is open"))
+    limits: dict[int, Decimal] = {}
+    for charge in charges:
+        if left > ZERO:
+            limits[charge.invoice_no] = min(charge.due, left)
+            left -= limits[charge.invoice_no]
+    return limits
+
+
+def collect_invoices(
+    *,
+    client: Client,
+    invoice_nos: Collection[int],
+    caller: Caller,
+    today: date,
+    limits: Mapping[int, Decimal] | None = None,
+    method_no: int | None = None,
+) -> list[Collected]:
+    """Collect the open amounts of invoices, each at most its amount in `limits`, and return one result for each. `method_no` is
+    the payment method of all of them; None: those by which their accounts are collected.
 
     If an earlier attempt has no known outcome, it is resolved, and no new one is started. If the same call was interrupted
     before, its recorded results are returned, its started attempts are finished, and the remaining invoices are collected. A
@@ -74,12 +144,16 @@ def collect_invoices(*, client: Client, invoice_nos: Collection[int], caller: Ca
     """
     recorded = _collected_by_call(client, invoice_nos, caller, today)
     left = [number for number in invoice_nos if number not in recorded]
-    return [*recorded.values(), *(_collect(client, left, caller, today) if left else ())]
+    if not left:
+        return list(recorded.values())
+    rows = Invoice.objects.filter(client=client, pk__in=left).order_by("account_id", "pk").values_list("pk", "account_id")
+    found = [CollectRequest(*row, (limits or {}).get(row[0]), method_no) for row in rows]
+    return [*recorded.values(), *_collect(client, left, found, caller, today)]
 
 
-def _collect(client: Client, invoice_nos: Collection[int], caller: Caller, today: date) -> list[Collected]:
-    rows = Invoice.objects.filter(client=client, pk__in=invoice_nos).order_by("account_id", "pk")
-    found = [CollectRequest(*row) for row in rows.values_list("pk", "account_id")]
+def _collect(
+    client: Client, invoice_nos: Collection[int], found: Sequence[CollectRequest], caller: Caller, today: date
+) -> list[Collected]:
     missing = sorted(set(invoice_nos) - {one.invoice_no for one in found})
     try:
         check_may_collect(caller)
@@ -120,7 +194,12 @@ def _finish(client: Client, invoice_nos: Sequence[int], caller: Caller, today: d
     unfinished = CollectionAttempt.objects.filter(
         invoice__client=client, invoice__in=invoice_nos, status__in=OPEN_ATTEMPTS
     ).order_by("pk")
-    settle(client, [CollectRequest(*row) for row in unfinished.values_list("invoice_id", "invoice__account_id")], caller, today)
+    settle(
+        client,
+        [CollectRequest(row[0], row[1]) for row in unfinished.values_list("invoice_id", "invoice__account_id")],
+        caller,
+        today,
+    )
     attempts = CollectionAttempt.objects.filter(invoice__client=client, invoice__in=invoice_nos).select_related("invoice")
     latest = {attempt.invoice_id: attempt for attempt in attempts.order_by("attempt_no")}
     nothing = CollectionResult.NOTHING_DUE
@@ -193,7 +272,7 @@ def resume_collecting(
     attempts = CollectionAttempt.objects.filter(invoice__client=client, status__in=OPEN_ATTEMPTS).order_by("pk")
     last = 0
     while rows := list(attempts.filter(pk__gt=last).values_list("pk", "invoice_id", "invoice__account_id")[:AT_ONCE]):
-        some = settle(client, [CollectRequest(*row) for _, *row in rows], caller, today)
+        some = settle(client, [CollectRequest(invoice_no, account_no) for _, invoice_no, account_no in rows], caller, today)
         progress(some)
         collected += some
         last = rows[-1][0]

@@ -11,8 +11,9 @@ from accounts.kinds import AccountStatus
 from accounts.models import Account
 from accounts.models.history import change_many, changing_as
 from accounts.trail import Act, record_acts, refusal
+from billing_site.common.currencies import currency_of
 from billing_site.errors import BillingError, ErrorCode
-from invoices.calculation import ZERO
+from invoices.calculation import ZERO, rounded
 from invoices.gateways.protocol import Answer, Result
 from invoices.kinds import ASKED_ATTEMPTS, AttemptStatus, EntryKind, InvoiceStatus, PaymentType, VoidReason
 from invoices.models import CollectionAttempt, Invoice, Payment
@@ -126,9 +127,9 @@ def _record_payments(paid: Sequence[tuple[CollectionAttempt, int]], work: Collec
         if part < _amount(attempt):
             rests.append((account_no, OpenItem(entry_no, _amount(attempt) - part)))
     Payment.objects.bulk_create(payments)
-    allocate(taken, posted_by.at)
+    allocate(taken, posted_by)
     for account_no, rest in rests:
-        apply_credit(account_no, rest, posted_by.at)
+        apply_credit(account_no, rest, posted_by)
 
 
 def _payment(attempt: CollectionAttempt, account_no: int, entry_no: int, day: date) -> Payment:
@@ -150,7 +151,8 @@ def _amount(attempt: CollectionAttempt) -> Decimal:
 
 
 def _act(attempt: CollectionAttempt, account_no: int, before: str) -> Act:
-    after: dict[str, Any] = {"status": attempt.status, "attempt_no": attempt.attempt_no, "amount": str(attempt.amount)}
+    amount = rounded(_amount(attempt), currency_of(attempt.currency))
+    after: dict[str, Any] = {"status": attempt.status, "attempt_no": attempt.attempt_no, "amount": str(amount)}
     if attempt.payment_id is not None:
         after["transaction_id"] = attempt.payment_id
     return Act(

@@ -1,7 +1,7 @@
 """Start attempts: check under the accounts' locks what may be collected, and store the attempts."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from billing_site.common.languages import in_english
 from billing_site.common.storage import insert_objects
 from billing_site.errors import BillingError, Detail, ErrorCode, word
 from invoices.calculation import ZERO, rounded
-from invoices.kinds import ASKED_ATTEMPTS, AttemptStatus, InvoiceKind, InvoiceStatus
+from invoices.kinds import ASKED_ATTEMPTS, OFFSETTING_KINDS, AttemptStatus, InvoiceKind, InvoiceStatus
 from invoices.models import CollectionAttempt, Invoice
 from invoices.plan.actions import PayerFacts, why_not_collected
 from invoices.plan.facts import BillingState
@@ -29,10 +29,17 @@ from invoices.services.planning.facts import lock_states
 
 
 class CollectRequest(NamedTuple):
-    """An invoice to collect, with its account as read before the account was locked."""
+    """An invoice to collect, with its account as read before the account was locked. `most` limits the amount. `method_no` is
+    the payment method to collect by; None: the one by which the account is collected."""
 
     invoice_no: int
     account_no: int
+    most: Decimal | None = None
+    method_no: int | None = None
+
+    def amount_of(self, due: Decimal) -> Decimal:
+        """Return what is collected of the amount that is due."""
+        return due if self.most is None else min(due, self.most)
 
 
 class Collecting(NamedTuple):
@@ -115,13 +122,19 @@ STARTED_FIELDS = (
 
 
 class _Facts(NamedTuple):
-    """What is read under the locks. `attempts` are the latest ones, of locked accounts only."""
+    """What is read under the locks. `attempts` are the latest ones, of locked accounts only. `methods` are by account, `named`
+    are those that requests name, by number."""
 
     locked: Mapping[int, BillingState]
     charges: Mapping[int, Charge]
     invoices: Mapping[int, Invoice]
     methods: Mapping[int, PaymentMethod]
     attempts: Mapping[int, CollectionAttempt]
+    named: Mapping[int, PaymentMethod]
+
+    def method_of(self, one: CollectRequest) -> PaymentMethod | None:
+        """Return the payment method by which an invoice is collected, or None if there is none."""
+        return self.methods.get(one.account_no) if one.method_no is None else self.named.get(one.method_no)
 
 
 def start(wanted: Sequence[CollectRequest], work: Collecting) -> list[Started]:
@@ -145,12 +158,12 @@ def _start_one(one: CollectRequest, facts: _Facts, work: Collecting, at: datetim
     if latest is not None and latest.status in ASKED_ATTEMPTS and latest.amount is not None:
         return Started(one, latest, unresolved=True, still_due=facts.charges[one.invoice_no].due >= latest.amount)
     requested = latest if latest is not None and latest.status == AttemptStatus.REQUESTED else None
-    skipped = _why_not(one, facts, work)
-    if skipped is None:
+    skipped, method = _why_not(one, facts, work), facts.method_of(one)
+    if skipped is None and method is not None:
         attempt = requested or _new_attempt(one, latest, work)
-        _begin(attempt, facts, one, work, at)
+        _begin(attempt, facts, one, method, work, at)
         return Started(one, attempt)
-    if requested is not None:
+    if requested is not None and skipped is not None:
         _give_up(requested, skipped)
     return Started(one, settled=skipped)
 
@@ -166,13 +179,20 @@ def _read(wanted: Sequence[CollectRequest], work: Collecting) -> _Facts:
         Invoice.objects.in_bulk(numbers),
         methods_of(list(locked)),
         {attempt.invoice_id: attempt for attempt in attempts},
+        _named_methods(wanted, locked),
     )
 
 
+def _named_methods(wanted: Sequence[CollectRequest], locked: Collection[int]) -> dict[int, PaymentMethod]:
+    """Return the electronic payment methods that requests name, by number. Only those of locked accounts."""
+    numbers = {one.method_no for one in wanted if one.method_no is not None}
+    return electronic_methods().filter(account__in=locked).in_bulk(numbers) if numbers else {}
+
+
 def methods_of(account_nos: Sequence[int]) -> dict[int, PaymentMethod]:
-    """Return the electronic payment method of each account that was added last."""
+    """Return the electronic payment method by which each account is collected: the chosen one, else the one added last."""
     rows = electronic_methods().filter(account__in=account_nos)
-    return {method.account_id: method for method in rows.order_by("pk")}
+    return {method.account_id: method for method in rows.order_by("is_default", "pk")}
 
 
 def _why_not(one: CollectRequest, facts: _Facts, work: Collecting) -> Collected | None:
@@ -181,14 +201,14 @@ def _why_not(one: CollectRequest, facts: _Facts, work: Collecting) -> Collected 
     if state is None:
         return refused(one.account_no, one.invoice_no, BillingError(ErrorCode.IN_PROGRESS))
     if charge is None or invoice.status != InvoiceStatus.APPROVED:
-        what = InvoiceKind(invoice.kind) if invoice.kind == InvoiceKind.CREDIT_MEMO else InvoiceStatus(invoice.status)
+        what = InvoiceKind(invoice.kind) if invoice.kind in OFFSETTING_KINDS else InvoiceStatus(invoice.status)
         error = BillingError(
             ErrorCode.NOT_ISSUED,
             Detail("invoice {invoice_no} is {status}", invoice_no=invoice.pk, status=word(in_english(what.label).lower())),
         )
         return refused(one.account_no, one.invoice_no, error)
-    payer = PayerFacts(state.is_test, state.status, one.account_no in facts.methods)
-    return why_nothing_collected(one, charge.due, invoice.currency, work.thresholds, payer)
+    payer = PayerFacts(state.is_test, state.status, facts.method_of(one) is not None)
+    return why_nothing_collected(one, one.amount_of(charge.due), invoice.currency, work.thresholds, payer)
 
 
 def why_nothing_collected(
@@ -227,10 +247,11 @@ def _new_attempt(one: CollectRequest, latest: CollectionAttempt | None, work: Co
     )
 
 
-def _begin(attempt: CollectionAttempt, facts: _Facts, one: CollectRequest, work: Collecting, at: datetime) -> None:
-    method = facts.methods[one.account_no]
+def _begin(
+    attempt: CollectionAttempt, facts: _Facts, one: CollectRequest, method: PaymentMethod, work: Collecting, at: datetime
+) -> None:
     attempt.status = AttemptStatus.STARTED
-    attempt.amount = facts.charges[one.invoice_no].due
+    attempt.amount = one.amount_of(facts.charges[one.invoice_no].due)
     attempt.currency = facts.invoices[one.invoice_no].currency
     attempt.payment_method = method
     attempt.gateway, attempt.token = work.client.gateway, method.token

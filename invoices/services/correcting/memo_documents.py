@@ -1,4 +1,4 @@
-"""Make the document of a credit memo: lines and taxes of the original, with amounts below zero."""
+"""Make the documents of credit memos and reversals: lines and taxes of the original, with amounts negated."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -41,10 +41,19 @@ def memo_document(invoice: Invoice, content: Document, memo: MemoPlan, why: Why)
 
 def memo_of_all(invoice_no: int, content: Document, why: Why) -> Document:
     """Return the exact negative of a document, line by line and tax by tax. A rebill credits its original with it."""
+    return _negated(InvoiceKind.CREDIT_MEMO, invoice_no, content, why)
+
+
+def reversal_of(invoice_no: int, content: Document, why: Why) -> Document:
+    """Return the reversal of a document: its exact negative, line by line and tax by tax."""
+    return _negated(InvoiceKind.REVERSAL, invoice_no, content, why)
+
+
+def _negated(kind: InvoiceKind, invoice_no: int, content: Document, why: Why) -> Document:
     terms = content.terms
     return Document(
         terms=terms.unissued(
-            kind=InvoiceKind.CREDIT_MEMO.value,
+            kind=kind.value,
             payment_terms_days=0,
             net_amount=-terms.net_amount,
             tax_amount=-terms.tax_amount,

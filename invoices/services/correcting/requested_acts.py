@@ -24,6 +24,8 @@ from billing_site.errors import BillingError, Detail, ErrorCode, word
 from invoices.kinds import ACT_TRANSITIONS, ActState
 from invoices.models import RequestedAct
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
+from invoices.services.correcting.memo_undoing import undo_memo_requested
+from invoices.services.correcting.void_undoing import undo_void_requested
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.documents.approval_rules import four_eyes_apply
 from invoices.services.money.ledger.acts import Why
@@ -160,7 +162,8 @@ def _amount(text: str | None) -> Decimal | None:
 def _memo(arguments: Mapping[str, Any], by: By) -> int:
     lines = {int(number): _amount(amount) for number, amount in arguments["lines"]}
     asked = CreditRequest(lines=lines, amount=_amount(arguments["amount"]), everything=arguments["everything"])
-    return create_credit_memo(invoice_no=arguments["invoice_no"], why=_why(arguments), credit=asked, **by).pk
+    why, credit_to = _why(arguments), arguments.get("credit_to", "")
+    return create_credit_memo(invoice_no=arguments["invoice_no"], why=why, credit=asked, credit_to=credit_to, **by).pk
 
 
 def _cash_credit(arguments: Mapping[str, Any], by: By) -> int:
@@ -180,15 +183,28 @@ def _refund(arguments: Mapping[str, Any], by: By) -> int:
 
 def _void(arguments: Mapping[str, Any], by: By) -> int:
     reason = {"reason_code": arguments["reason_code"], "comments": arguments["comments"]}
+    if "voided_no" in arguments:
+        return undo_void_requested(arguments, by)
+    if "undone_memo_no" in arguments:
+        return undo_memo_requested(arguments, by)
     if "invoice_no" in arguments:
+        reason["credit_to"] = arguments.get("credit_to", "")
         return int(void_invoice(invoice_no=arguments["invoice_no"], **reason, **by).void_transaction_id)
     return void_transaction(transaction_id=arguments["transaction_id"], **reason, **by).pk
 
 
-_DO: dict[GuardedAct, Callable[[Mapping[str, Any], By], int]] = {
+Doing = Callable[[Mapping[str, Any], By], int]
+_DO: dict[GuardedAct, Doing] = {
     GuardedAct.MEMOS: _memo,
     GuardedAct.CASH_CREDITS: _cash_credit,
     GuardedAct.WRITE_OFFS: _write_off,
     GuardedAct.REFUNDS: _refund,
     GuardedAct.VOIDS: _void,
 }
+
+
+def register_act(kind: GuardedAct, doing: Doing) -> None:
+    """Register how requested acts of another app are done. `doing` gets the stored arguments with client, caller and today,
+    and returns the number of the document or
+    transaction that it made. Call it when the app is ready."""
+    _DO[kind] = doing

@@ -1,10 +1,10 @@
 """Decide which documents need approval, and who may not approve them (four eyes)."""
 
-from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+from django.db.models import Q
+
 from accounts.callers import Caller
-from accounts.keys import people_behind
 from accounts.kinds import FourEyes, GuardedAct
 from accounts.models import Client
 from billing_site.errors import BillingError, Detail, ErrorCode
@@ -13,6 +13,7 @@ from invoices.models import Invoice
 from invoices.plan import InvoicePlan
 from invoices.plan.tax_answers import TaxAnswer
 from invoices.services.documents.tax_answers import is_pending_for_tax_data
+from invoices.services.documents.versions import Makers
 
 
 def four_eyes_apply(client: Client, act: GuardedAct, amount: Decimal) -> bool:
@@ -22,6 +23,21 @@ def four_eyes_apply(client: Client, act: GuardedAct, amount: Decimal) -> bool:
     if client.four_eyes == FourEyes.ABOVE_AMOUNT:
         return amount > client.four_eyes_amount
     return client.four_eyes == FourEyes.ANOTHER_PERSON
+
+
+def needs_another_person(client: Client) -> Q:
+    """Select documents to which four eyes apply, as `four_eyes_apply` with `approval_amount_of` says for one. Above an amount,
+    each document that was changed counts, because an earlier version may have been above it."""
+    acts = client.second_person_for.split(",")
+    guarded = Q(kind__in=[kind for kind in InvoiceKind if _act_of(kind) in acts])
+    if client.four_eyes == FourEyes.ABOVE_AMOUNT:
+        above = Q(total_amount__gt=client.four_eyes_amount) | Q(version__gt=1)
+        return guarded & (above | Q(kind=InvoiceKind.REBILL, corrects__total_amount__gt=client.four_eyes_amount))
+    return guarded if client.four_eyes == FourEyes.ANOTHER_PERSON else Q(pk=None)
+
+
+def _act_of(kind: str) -> GuardedAct:
+    return GuardedAct.REBILLS if kind == InvoiceKind.REBILL else GuardedAct.INVOICES
 
 
 def approval_amount_of(invoice: Invoice) -> Decimal:
@@ -37,21 +53,19 @@ def rebill_approval_amount(original: Decimal, rebill: Decimal) -> Decimal:
     return max(original, rebill)
 
 
-def check_four_eyes(client: Client, invoice: Invoice, people: Mapping[str, frozenset[str]], caller: Caller) -> None:
-    """Refuse (90002) an approval by the person who generated the document.
+def check_four_eyes(client: Client, invoice: Invoice, makers: Makers, caller: Caller) -> None:
+    """Refuse (90002) an approval by a person who generated the document, recalculated or adjusted it.
 
-    People are compared: a key counts as the person who made or rotated it, whatever the call says about its caller. `people`
-    are those of `people_who_generated`.
+    People are compared: a key counts as the person who made or rotated it, whatever the call says about its caller. `makers`
+    are those of `makers_of`. The amount is the largest total that the document had, so that
+    adjusting it to less changes nothing.
     """
-    made_by = invoice.generated_by
-    act = GuardedAct.REBILLS if invoice.kind == InvoiceKind.REBILL else GuardedAct.INVOICES
-    if four_eyes_apply(client, act, approval_amount_of(invoice)) and people[made_by] & caller.people:
+    if not four_eyes_apply(client, _act_of(invoice.kind), max(approval_amount_of(invoice), makers.largest_total)):
+        return
+    if makers.generated & caller.people:
         raise BillingError(ErrorCode.FOUR_EYES, Detail("you or one of your API keys generated it"))
-
-
-def people_who_generated(invoices: Iterable[Invoice]) -> dict[str, frozenset[str]]:
-    """Return the people behind who generated these documents, by identity. One query."""
-    return people_behind({invoice.generated_by for invoice in invoices})
+    if makers.changed & caller.people:
+        raise BillingError(ErrorCode.FOUR_EYES, Detail("you or one of your API keys recalculated or adjusted it"))
 
 
 def needs_approval(client: Client, plan: InvoicePlan, *, forced: bool) -> bool:

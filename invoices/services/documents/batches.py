@@ -11,6 +11,9 @@ from billing_site.errors import BillingError, ErrorCode
 
 LOCK_WAIT_SECONDS = 5
 
+OF_ONE_MEMBER = (ErrorCode.CLOCK_WENT_BACK, ErrorCode.TIME_WENT_BACK, ErrorCode.AMOUNT_TOO_LARGE, ErrorCode.E_INVOICE_NOT_VALID)
+"""Refusals that are found while a batch is written, and that concern only some of its members."""
+
 
 class Overtaken(Exception):
     """The data that a batch was planned from has changed. Which member is affected is found by halving the batch."""
@@ -25,8 +28,8 @@ def in_halves(batch: Sequence[M], write: Callable[[Sequence[M]], list[R]], refus
     member.
 
     The member that fails gets a refused result: the one that `refusal_of` gives; 3108 if another call has changed its data or
-    locks it for more than 5 seconds; 90094 if the clock went back; 90008 if its balance would be too large. Other errors are
-    raised. Must not be called inside a transaction.
+    locks it for more than 5 seconds; 90094 if the clock went back; 90008 if its balance would be too large; 90120 if it cannot
+    be an electronic invoice. Other errors are raised. Must not be called inside a transaction.
     """
     if not batch:
         return []
@@ -39,7 +42,7 @@ def in_halves(batch: Sequence[M], write: Callable[[Sequence[M]], list[R]], refus
             return [refused(batch[0], BillingError(ErrorCode.IN_PROGRESS))]
     except BillingError as error:
         # These depend on what is written. The other members are written without this one.
-        if error.code not in (ErrorCode.CLOCK_WENT_BACK, ErrorCode.AMOUNT_TOO_LARGE):
+        if error.code not in OF_ONE_MEMBER:
             raise
         if len(batch) == 1:
             return [refused(batch[0], error)]

@@ -87,11 +87,12 @@ def _percent(change: Decimal, of: Decimal) -> Decimal | None:
 
 def _previous(documents: Mapping[int, Document]) -> dict[int, _Previous]:
     """Return what each document is compared with: the original of a rebill, else the account's newest issued invoice or
-    rebill."""
+    rebill. A one-off invoice is like no other, and is compared with none."""
     of_accounts = _newest({content.parties.account_id for content in documents.values()})
     chosen = {
         number: content.correction.corrects_id if content.correction else of_accounts.get(content.parties.account_id)
         for number, content in documents.items()
+        if content.terms.kind != InvoiceKind.ONE_OFF
     }
     numbers = {number for number in chosen.values() if number is not None}
     totals = dict(Invoice.objects.filter(pk__in=numbers).values_list("pk", "total_amount"))

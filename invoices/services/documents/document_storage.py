@@ -3,13 +3,15 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from accounts.company_numbers import tax_id_for
 from accounts.models import Client, Contact
 from accounts.models.identities import SELLER_FIELDS
+from accounts.tax_currencies import exchange_rate
 from billing_site.common.compiled_reads import Reading, compiled_read, read_ahead
-from billing_site.common.storage import insert_rows
+from billing_site.common.storage import insert_rows, update_rows
 from invoices.basis import BASIS_FIELDS, basis_of, basis_rows
 from invoices.calculation import ZERO
 from invoices.document import (
@@ -30,7 +32,6 @@ from invoices.document import (
     Terms,
     period_of,
 )
-from invoices.fingerprints import fingerprint
 from invoices.kinds import InvoiceStatus
 from invoices.models import BilledPeriod, CreditDetail, Invoice, InvoiceLine, LineBasis, TaxDetail
 from invoices.plan import InvoicePlan
@@ -68,6 +69,20 @@ class Links(NamedTuple):
     statement_contact_id: int | None = None
     keeps_due_date: bool | None = None
     bills_again_id: int | None = None
+    credit_to: str = ""
+
+
+class Header(NamedTuple):
+    """A document to be written. With a fingerprint it is issued, and has its number and dates."""
+
+    invoice_no: int
+    content: Document
+    links: Links
+    fingerprint: str = ""
+
+    @property
+    def is_issued(self) -> bool:
+        return bool(self.fingerprint)
 
 
 INVOICE_FIELDS = (*TERM_FIELDS, *PARTY_FIELDS, *CORRECTION_FIELDS, "tax_basis", *Links._fields, *STANDING_FIELDS)
@@ -90,11 +105,15 @@ def content_of(client: Client, plan: InvoicePlan) -> Document:
         net_amount=plan.net_amount,
         tax_amount=plan.tax_amount,
         total_amount=plan.total_amount,
+        **plan.tax_answer.exemption_columns,
     )
     return Document(
         terms=terms,
         parties=Parties(
-            client_id=client.pk, account_id=plan.account_no, seller=seller_of(client, facts.bill_to), bill_to=facts.bill_to
+            client_id=client.pk,
+            account_id=plan.account_no,
+            seller=seller_of(client, facts.bill_to, terms.currency),
+            bill_to=facts.bill_to,
         ),
         lines=plan.lines,
         credits=plan.credits,
@@ -105,11 +124,17 @@ def content_of(client: Client, plan: InvoicePlan) -> Document:
     )
 
 
-def seller_of(client: Client, bill_to: Mapping[str, str]) -> dict[str, str]:
-    """Return the client as printed for a customer. Values of the company that are empty are left out."""
+def seller_of(client: Client, bill_to: Mapping[str, str], currency: str) -> dict[str, str]:
+    """Return the client as printed for a customer. Values of the company that are empty are left out.
+
+    If its VAT accounts are in another currency than the document, that currency and the rate are among them.
+    """
     names = ("name", "address1", "address2", "city", "region", "postal_code", "country")
     countries = (bill_to.get("country", ""), client.country)
     company = {"tax_id": tax_id_for(client.tax_ids, countries), **{name: getattr(client, name) for name in SELLER_FIELDS}}
+    if client.tax_currency not in ("", currency):
+        company["tax_currency"] = client.tax_currency
+        company["tax_currency_rate"] = exchange_rate(client.tax_currency_rates, currency)
     return {**{name: getattr(client, name) for name in names}, **{name: text for name, text in company.items() if text}}
 
 
@@ -119,41 +144,78 @@ def insert_documents(
     generated_by: str,
     at: datetime,
     today: date,
-    status: InvoiceStatus = InvoiceStatus.PENDING,
     remarks: Remarks = NO_REMARKS,
-    links: Mapping[int, Links] | None = None,
+    links: Mapping[int, Links] = MappingProxyType({}),
 ) -> None:
-    """Write documents with their lines, credits, taxes, periods and basis. Six statements. Must be called in a transaction.
+    """Write pending documents with their lines, credits, taxes, periods and basis. Six statements. Must be called in a
+    transaction."""
+    insert_headers(
+        [Header(number, content, links.get(number, NO_LINKS)) for number, content in contents],
+        generated_by=generated_by,
+        at=at,
+        today=today,
+        remarks=remarks,
+    )
+    insert_parts(contents)
 
-    With the status APPROVED, number and dates must be in the content, and the fingerprint is stored.
-    """
-    links = links or {}
-    is_issued = status == InvoiceStatus.APPROVED
+
+def insert_headers(
+    headers: Iterable[Header], *, generated_by: str, at: datetime, today: date, remarks: Remarks = NO_REMARKS
+) -> None:
+    """Write documents without their lines, credits, taxes, periods and basis: issued if they have a fingerprint, else pending.
+    One statement."""
     insert_rows(
         Invoice,
         INVOICE_FIELDS,
         [
             (
-                *_terms_of(content.terms),
-                *_parties_of(content.parties),
-                *(_correction_of(content.correction) if content.correction else NO_CORRECTION),
-                content.tax_basis.stored if content.tax_basis else None,
-                *links.get(invoice_no, NO_LINKS),
-                invoice_no,
-                status.value,
-                content.terms.owed if is_issued else ZERO,
-                fingerprint(content) if is_issued else "",
+                *_terms_of(one.content.terms),
+                *_parties_of(one.content.parties),
+                *(_correction_of(one.content.correction) if one.content.correction else NO_CORRECTION),
+                one.content.tax_basis.stored if one.content.tax_basis else None,
+                *one.links,
+                one.invoice_no,
+                (InvoiceStatus.APPROVED if one.is_issued else InvoiceStatus.PENDING).value,
+                one.content.terms.owed if one.is_issued else ZERO,
+                one.fingerprint,
                 generated_by,
                 at,
                 today,
-                generated_by if is_issued else "",
-                at if is_issued else None,
+                generated_by if one.is_issued else "",
+                at if one.is_issued else None,
                 remarks.custom_status_label or "",
                 remarks.client_notes or "",
             )
-            for invoice_no, content in contents
+            for one in headers
         ],
     )
+
+
+def replace_documents(contents: Sequence[tuple[int, Document]]) -> None:
+    """Replace pending documents by others with the same numbers. Who generated them, and what was requested, stays.
+
+    Must be called in a transaction, under the locks of accounts and invoices.
+    """
+    numbers = [number for number, _ in contents]
+    update_rows(
+        Invoice,
+        (*TERM_FIELDS, *PARTY_FIELDS, "tax_basis"),
+        [
+            (
+                *(number, *_terms_of(content.terms), *_parties_of(content.parties)),
+                content.tax_basis.stored if content.tax_basis else None,
+            )
+            for number, content in contents
+        ],
+    )
+    for part in (InvoiceLine, CreditDetail, TaxDetail, BilledPeriod, LineBasis):
+        part._default_manager.filter(invoice__in=numbers).delete()
+    insert_parts(contents)
+
+
+def insert_parts(contents: Sequence[tuple[int, Document]]) -> None:
+    """Write lines, credits, taxes, periods and basis of documents, which may be written later in the transaction. Five
+    statements."""
     insert_rows(InvoiceLine, INVOICE_LINE_FIELDS, [(no, *_line_of(one)) for no, content in contents for one in content.lines])
     insert_rows(
         CreditDetail, CREDIT_DETAIL_FIELDS, [(no, *_credit_of(one)) for no, content in contents for one in content.credits]

@@ -30,20 +30,33 @@ def orders_due_on(dates: Mapping[int, date]) -> dict[int, date]:
     return {account_no: dates[account_no] for account_no, day in rows if day <= dates[account_no]}
 
 
-def orders_due_of(account_no: int) -> date | None:
-    """Return the day on which an account's one-time charges are due if its cycle was billed in advance, else None."""
+def orders_due_of(account_no: int, *, with_one_on: date | None = None, without: int | None = None) -> date | None:
+    """Return the day on which an account's one-time charges are due if its cycle was billed in advance, else None.
+
+    `with_one_on` is the day of a charge that is not stored yet and counts too, `without` the number of one that does
+    not count.
+    """
     approved = Invoice.objects.filter(account=account_no, status=InvoiceStatus.APPROVED)
     newest = approved.aggregate(
         advance=Max("bill_date", filter=Q(kind=InvoiceKind.ADVANCE)),
         recurring=Max("bill_date", filter=Q(kind=InvoiceKind.RECURRING)),
     )
     ahead = billed_ahead(newest["advance"], newest["recurring"])
-    return None if ahead is None else orders_due_on({account_no: ahead}).get(account_no)
+    if ahead is None or (with_one_on is not None and with_one_on <= ahead):
+        return ahead
+    stored = OneTimeCharge.objects.filter(NOT_ISSUED, account=account_no, charge_date__lte=ahead).order_by()
+    return ahead if set(stored.values_list("pk", flat=True)) - {without} else None
 
 
 def orders_cancelled(account_nos: Collection[int]) -> None:
     """Update `orders_due` of accounts whose one-time charges were cancelled, as `orders_changed` does."""
     for account in Account.objects.filter(pk__in=account_nos, orders_due__isnull=False).order_by("pk"):
+        orders_changed(account)
+
+
+def orders_billed(account_nos: Collection[int]) -> None:
+    """Update accounts whose one-time charges a document has taken, or has issued, outside a cycle. Under their locks."""
+    for account in Account.objects.filter(pk__in=account_nos).order_by("pk"):
         orders_changed(account)
 
 

@@ -35,10 +35,14 @@ class NothingToBill(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """A document for which something was recorded: it was written, or decided on."""
+    """A document for which something was recorded: it was written, or decided on. `refunds`: its issue may have entered
+    refunds, which the gateway is still to be asked for. `approvals_missing`: the approval was recorded, and the document stays
+    pending until this number of other people have approved it."""
 
     account_no: int
     invoice_no: int
+    refunds: bool = False
+    approvals_missing: int = 0
 
 
 class Settled(NamedTuple):

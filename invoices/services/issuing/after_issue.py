@@ -11,6 +11,7 @@ from accounts.models import Client
 from invoices.services.collecting.collecting import collect_issued, collected_at_issue
 from invoices.services.documents.collection_results import Collected
 from invoices.services.documents.outcomes import Outcome, Recorded, Settled, Written
+from invoices.services.money.ledger.freed_money import ask_refunds
 from invoices.services.statements.statements import send_requested
 
 
@@ -21,11 +22,15 @@ def settle_issued(client: Client, written: Sequence[Written], caller: Caller, to
 
 
 def settle_documents(client: Client, recorded: Sequence[Recorded], caller: Caller, today: date) -> dict[int, Settled]:
-    """Collect what was issued with a request to collect, then send the requested statements, which say what is still due.
+    """Collect what was issued with a request to collect, make the refunds that it has entered, then send the requested
+    statements, which say what is still due.
 
     Returns the settled documents by number. Must be called after the commit that issued them.
     """
     collected = collect_issued(client, recorded, caller, today)
+    refunding = [one.invoice_no for one in recorded if one.refunds]
+    if refunding:
+        ask_refunds(client, refunding, caller, today)
     statements = send_requested([one.invoice_no for one in recorded])
     return {one.invoice_no: Settled(one, collected.get(one.invoice_no), statements.get(one.invoice_no)) for one in recorded}
 
@@ -36,5 +41,6 @@ def finish_issued(client: Client, invoice_nos: Sequence[int], caller: Caller, to
     Returns the results of collecting by number, those from before the interruption included.
     """
     collected = collected_at_issue(client, invoice_nos, caller, today) if invoice_nos else {}
+    ask_refunds(client, invoice_nos, caller, today)
     send_requested(invoice_nos)
     return collected

@@ -10,28 +10,33 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from accounts.callers import Caller
+from accounts.event_types import MEMO_ISSUED
 from accounts.models import Client
 from accounts.trail import Act, record_acts
-from billing_site.common.storage import update_rows
+from billing_site.common.storage import check_references, update_rows
+from invoices.calculation import ZERO, amount_text
 from invoices.document import Document, Terms
-from invoices.fingerprints import fingerprint
+from invoices.fingerprints import numbered_fingerprint, part_hashes
 from invoices.kinds import InvoiceKind, InvoiceStatus, SeriesKind
 from invoices.models import Invoice
 from invoices.services.collecting.starting import request_collection
-from invoices.services.documents.document_storage import NO_LINKS, Links, insert_documents
+from invoices.services.documents.document_storage import NO_LINKS, Header, Links, insert_headers, insert_parts
 from invoices.services.documents.numbers import Numbered, take_numbers
+from invoices.services.documents.open_periods import check_open
 from invoices.services.documents.remarks import Remarks
+from invoices.services.issuing.e_invoicing import e_invoice_styles
 from invoices.services.money.ledger.charging import Issued
-from invoices.services.money.ledger.entries import AccountPosition, PostedBy
+from invoices.services.money.ledger.entries import AccountPosition, PostedBy, paid_act
 from invoices.services.printing.files import owe_files
 from invoices.services.statements.statements import StatementRequest, request_statements
 
 ISSUED = "invoice.issued"
 APPROVED = "invoice.approved"
-ISSUE_FIELDS = ("invoice_date", "due_date", "series", "number", "document_number")
+ISSUE_FIELDS = ("invoice_date", "due_date", "series", "number", "number_year", "document_number")
 _issue_values = attrgetter(*ISSUE_FIELDS)
 
 
@@ -40,7 +45,10 @@ class ToIssue(NamedTuple):
 
     `pending` is its stored row, read with the document that it corrects; None if it is written when it is issued. `original` is
     the content of the document that it replaces, if already read. `memo_no` is the credit memo that is issued with it. `acts`
-    are events that come before `invoice.issued`.
+    are events that come before `invoice.issued`. `approved_by_rule` names the approval rule that decided, for its event.
+
+    `restored_due_date` is set if the document restores a voided one: it is due on that day, and its caller moves the payments
+    back to it, so that no other credit pays it.
     """
 
     invoice_no: int
@@ -50,6 +58,8 @@ class ToIssue(NamedTuple):
     original: Document | None = None
     memo_no: int | None = None
     acts: tuple[Act, ...] = ()
+    approved_by_rule: Mapping[str, Any] = MappingProxyType({})
+    restored_due_date: date | None = None
 
     @property
     def terms(self) -> Terms:
@@ -81,6 +91,7 @@ def pending_document(invoice: Invoice, content: Document, original: Document | N
         invoice.statement_contact_id,
         invoice.keeps_due_date,
         invoice.bills_again_id,
+        invoice.credit_to,
     )
     return ToIssue(invoice.pk, content, links, invoice, original)
 
@@ -114,8 +125,10 @@ class IssuePolicy(NamedTuple):
         return self.client.statement_on_issue or contact is not None
 
     def due_date(self, document: ToIssue, invoice_date: date) -> date:
-        """Return the original's due date if the document replaces one and keeps its date, else the invoice date plus payment
-        terms."""
+        """Return the original's due date if the document restores one, or replaces one and keeps its date, else the invoice
+        date plus payment terms."""
+        if document.restored_due_date is not None:
+            return document.restored_due_date
         before, keeps = document.due_date_of_original, document.links.keeps_due_date
         if before is not None and (how_issued(document.kind).keeps_due_date(self.client) if keeps is None else keeps):
             return before
@@ -192,22 +205,32 @@ def issue(documents: Sequence[ToIssue], issuing: Issuing) -> None:
     `invoice.issued`.
 
     Collections and statements are requested as the policy says; they are made after the commit. The number of statements is
-    constant for each kind. Number series are locked in a fixed order. Must be called in the transaction that locked the
-    accounts. Refuses if the clock went back (90094) or a balance would be too large (90008).
+    constant for each kind. Number series are locked in a fixed order. Other calls that issue wait from then until the commit,
+    so what needs no number is written and checked before. Must be called in the transaction that locked the accounts.
+
+    Refuses a day in a closed period (90173), if the clock went back (90094), a balance would be too large (90008), or a
+    document that is sent as an electronic invoice cannot be a valid one (90120).
     """
     if not documents:
         return
+    check_open(issuing.client, issuing.today)
     groups = _groups(documents, issuing)
-    issued = _numbered([document for _, mine in groups for document in mine], issuing)
+    styles = e_invoice_styles(issuing.client, {one.invoice_no: one.content for _, mine in groups for one in mine})
+    unnumbered = [document for _, mine in groups for document in mine]
+    hashes = {one.invoice_no: part_hashes(one.content) for one in unnumbered}
+    insert_parts([(one.invoice_no, one.content) for one in unnumbered if one.pending is None])
+    check_references()
+    issued = _numbered(unnumbered, issuing)
     # Written before their ledger entries: a document is open by its total until credits are allocated to it. If an entry came
     # first, SQLite would also search for more such rows at each document.
-    _insert([one for one in issued if one.pending is None], issuing)
-    _update([one for one in issued if one.pending is not None], issuing)
+    _insert([one for one in issued if one.pending is None], hashes, issuing)
+    _update([one for one in issued if one.pending is not None], hashes, issuing)
     due: dict[int, Decimal] = {}
     for how, mine in groups:
         due |= how.enter(mine, issuing)
     _request(issued, due, issuing)
-    acts = [act for one in issued for act in _acts(one, issuing)]
+    owe_files([one.invoice_no for one in issued], styles)
+    acts = [act for one in issued for act in _acts(one, issuing, due)]
     for how, mine in groups:
         acts += how.finish(mine, issuing)
     record_acts(issuing.client, issuing.caller, acts, issuing.at)
@@ -239,19 +262,20 @@ def _with_number(document: ToIssue, series: SeriesKind, numbered: Numbered, issu
     return document._replace(content=replace(document.content, terms=replace(document.terms, **assigned)))
 
 
-def _insert(documents: Sequence[ToIssue], issuing: Issuing) -> None:
+def _insert(documents: Sequence[ToIssue], hashes: Mapping[int, Mapping[str, str]], issuing: Issuing) -> None:
     if documents:
-        insert_documents(
-            [(one.invoice_no, one.content) for one in documents],
+        insert_headers(
+            [
+                Header(one.invoice_no, one.content, one.links, numbered_fingerprint(hashes[one.invoice_no], one.terms))
+                for one in documents
+            ],
             generated_by=issuing.caller.identity,
             at=issuing.at,
             today=issuing.today,
-            status=InvoiceStatus.APPROVED,
-            links={one.invoice_no: one.links for one in documents},
         )
 
 
-def _update(documents: Sequence[ToIssue], issuing: Issuing) -> None:
+def _update(documents: Sequence[ToIssue], hashes: Mapping[int, Mapping[str, str]], issuing: Issuing) -> None:
     noted = issuing.remarks.columns()
     columns = (*ISSUE_FIELDS, "status", "open_amount", "fingerprint", "approved_by", "approved_at", *noted, "memo_id")
     rows = [
@@ -260,7 +284,7 @@ def _update(documents: Sequence[ToIssue], issuing: Issuing) -> None:
             *_issue_values(one.terms),
             InvoiceStatus.APPROVED.value,
             one.terms.owed,
-            fingerprint(one.content),
+            numbered_fingerprint(hashes[one.invoice_no], one.terms),
             issuing.caller.identity,
             issuing.at,
             *noted.values(),
@@ -281,23 +305,31 @@ def _request(documents: Sequence[ToIssue], due: Mapping[int, Decimal], issuing: 
             sent.append(StatementRequest(one.invoice_no, one.links.statement_contact_id))
     request_collection(collected, issuing.posted_by)
     request_statements(sent, issuing.posted_by)
-    owe_files(one.invoice_no for one in documents)
 
 
-def _acts(document: ToIssue, issuing: Issuing) -> list[Act]:
-    """Return the events of a document: approved if it was pending, then issued."""
+def _acts(document: ToIssue, issuing: Issuing, due: Mapping[int, Decimal]) -> list[Act]:
+    """Return the events of a document: approved if it was pending, then issued, then paid if credits have paid all of it."""
     account_no, number = document.account_no, document.terms.document_number
     acts = list(document.acts)
     if document.pending is not None:
-        total = str(document.pending.total_amount)
+        total = amount_text(document.pending.total_amount, document.terms.currency)
         after = {"status": "approved", "document_number": number, "total_amount": total, "reason": issuing.remarks.reason}
+        after |= document.approved_by_rule
         acts.append(Act(APPROVED, account_no, document.invoice_no, before={"status": "pending"}, after=after))
-    issued = {
+    issued: dict[str, Any] = {
         "kind": document.kind.value,
         "document_number": number,
         "invoice_date": str(document.terms.invoice_date),
         "due_date": str(document.terms.due_date),
-        "total_amount": str(document.terms.total_amount),
+        "total_amount": amount_text(document.terms.total_amount, document.terms.currency),
         "currency": document.terms.currency,
     }
-    return [*acts, Act(ISSUED, account_no, document.invoice_no, after=issued)]
+    correction = document.content.correction
+    if correction is not None:
+        issued["corrects"] = correction.corrects_id
+    public = MEMO_ISSUED if document.kind == InvoiceKind.CREDIT_MEMO else None
+    acts.append(Act(ISSUED, account_no, document.invoice_no, after=issued, type=public))
+    owed = document.terms.total_amount
+    if owed > ZERO and due.get(document.invoice_no) == ZERO:
+        acts.append(paid_act(account_no, document.invoice_no, owed, owed, document.terms.currency))
+    return acts

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from accounts.models import Account, Client, Contact, PlanInstance
+from accounts.models.tags import tagged
 from billing_site.common.fields import LARGEST_LONG
 from invoices.kinds import CYCLE_KINDS, InvoiceStatus
 from invoices.models import Invoice, LedgerEntry
@@ -27,6 +28,7 @@ class AccountFilters(NamedTuple):
     has_pending_invoice: bool | None = None
     approval_required: bool | None = None
     is_test: bool | None = None
+    tag: str = ""
 
 
 class AccountRow(NamedTuple):
@@ -71,6 +73,8 @@ def find_accounts(client: Client, wanted: AccountFilters, today: date) -> QueryS
         rows = rows.filter(invoice_approval_required=wanted.approval_required)
     if wanted.is_test is not None:
         rows = rows.filter(is_test=wanted.is_test)
+    if wanted.tag.strip():
+        rows = rows.filter(tagged(wanted.tag))
     return rows
 
 

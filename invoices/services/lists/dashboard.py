@@ -19,7 +19,7 @@ from billing_site.common.storage import ExactSum
 from billing_site.errors import ErrorCode
 from invoices.calculation import ZERO
 from invoices.kinds import PAYMENT_KINDS, REFUND_KINDS, ActState, EntryKind, InvoiceKind, RunResult
-from invoices.models import BillingRun, Invoice, RunOutcome, Schedule
+from invoices.models import BillingRun, Invoice, RunOutcome, Schedule, WebhookEndpoint
 from invoices.services.approving.queue import Sum, pending_documents
 from invoices.services.lists.failures import failed_attempts, missing_files, statement_failed
 from invoices.services.money.daily_sums import sums_since
@@ -78,6 +78,7 @@ class Attention(NamedTuple):
     settings_changes: int
     requested_acts: int
     schedules: list[Schedule]
+    dead_webhooks: int
 
 
 PENDING_AGES = ((0, 1), (2, 7), (8, None))
@@ -100,6 +101,7 @@ def attention(client: Client, today: date) -> Attention:
         client.settings_changes.filter(state=SettingsChangeState.PROPOSED).count(),
         client.requested_acts.filter(state=ActState.PENDING).count(),
         troubled_schedules(client),
+        WebhookEndpoint.objects.filter(client=client, is_on=False).exclude(off_because="").count(),
     )
 
 

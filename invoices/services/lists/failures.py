@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from invoices.kinds import FAILED_ATTEMPTS, FileState, StatementStatus
 from invoices.models import CollectionAttempt, DocumentFile, Invoice, Statement
+from invoices.services.statements.statements import no_later_one
 
 OWED_FOR_LONG = timedelta(hours=1)
 
@@ -24,9 +25,8 @@ def collection_failed(invoices: QuerySet[Invoice]) -> QuerySet[Any]:
 
 
 def statement_failed(invoices: QuerySet[Invoice]) -> QuerySet[Any]:
-    """Select documents whose last statement could not be sent."""
-    later = Statement.objects.filter(invoice=OuterRef("invoice"), pk__gt=OuterRef("pk"))
-    failed = Statement.objects.filter(~Exists(later), status=StatementStatus.FAILED)
+    """Select documents whose last statement, or a copy of it, could not be sent or came back."""
+    failed = Statement.objects.filter(no_later_one(), status__in=[StatementStatus.FAILED, StatementStatus.BOUNCED])
     return invoices.filter(pk__in=failed.values("invoice"))
 
 

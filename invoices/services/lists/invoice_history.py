@@ -10,8 +10,11 @@ from accounts.models import Client, Service
 from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO
 from invoices.kinds import (
+    BILLING_KINDS,
     CHARGE_KINDS,
     CYCLE_KINDS,
+    ISSUED_STATUSES,
+    OFFSETTING_KINDS,
     AllocationKind,
     EntryKind,
     InvoiceKind,
@@ -21,8 +24,8 @@ from invoices.kinds import (
 from invoices.models import Allocation, Invoice, InvoiceLine, LedgerEntry
 from invoices.plan.actions import Action, why_not
 from invoices.plan.memo import LineToCredit
-from invoices.services.actions import document_facts
 from invoices.services.correcting.credit_memos import lines_to_credit
+from invoices.services.document_facts import document_facts
 from invoices.services.documents.rebill_markers import with_rebills
 from invoices.services.money.ledger.history import with_voids
 
@@ -40,16 +43,17 @@ class InvoiceHistoryRequest(NamedTuple):
 
 
 def invoice_history(client: Client, account_no: int, request: InvoiceHistoryRequest) -> list[Any]:
-    """Return issued invoices without memos, the newest first, with paid amount, day of payment and rebills. One query."""
+    """Return issued invoices without memos and reversals, the newest first, with paid amount, day of payment and rebills. One
+    query."""
     statuses = [InvoiceStatus.APPROVED, *([InvoiceStatus.VOIDED] if request.include_voided else [])]
     rows = Invoice.objects.filter(client=client, account=account_no, status__in=statuses)
-    rows = rows.exclude(kind=InvoiceKind.CREDIT_MEMO)
+    rows = rows.exclude(kind__in=OFFSETTING_KINDS)
     if request.start is not None:
         rows = rows.filter(bill_date__gte=request.start)
     if request.end is not None:
         rows = rows.filter(bill_date__lte=request.end)
     if request.rebills == 1:
-        rows = rows.filter(kind__in=CYCLE_KINDS)
+        rows = rows.filter(kind__in=BILLING_KINDS)
     marked = _with_plan_and_usage(_with_account(with_paid_on(with_rebills(rows))))
     if request.rebills == 2:
         marked = marked.filter(rb_no=None)
@@ -87,8 +91,8 @@ def _with_plan_and_usage(invoices: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def document_of_account(client: Client, account_no: int, invoice_no: int) -> Any:
-    """Return a document of an account by number, with its rebill, open amount, `client_acct_id` and `transaction_no`. Refuses a
-    number that is not the account's (3004)."""
+    """Return a document of an account by number, with its rebill, open amount, `client_acct_id`, `transaction_no` and
+    `void_transaction_no`. Refuses a number that is not the account's (3004)."""
     return _found(client, account_no, Q(pk=invoice_no), invoice_no, "invoice_no")
 
 
@@ -99,10 +103,12 @@ def document_of_transaction(client: Client, account_no: int, number: int) -> Any
     return _found(client, account_no, Q(pk=number) | by_transaction, number, "src_transaction_id")
 
 
-def _found(client: Client, account_no: int, meant: Q, number: int, field: str) -> Any:
+def _found(client: Client, account_no: int, meant: Q, number: int | str, field: str) -> Any:
     rows = Invoice.objects.filter(meant, client=client, account=account_no).order_by("-pk").distinct()
     entries = LedgerEntry.objects.filter(invoice=OuterRef("pk"), kind__in=CHARGE_KINDS)
-    marked = _with_account(with_rebills(rows)).annotate(transaction_no=Subquery(entries.values("pk")[:1]))
+    marked = _with_account(with_rebills(rows)).annotate(
+        transaction_no=Subquery(entries.values("pk")[:1]), void_transaction_no=Subquery(entries.values("voided_by")[:1])
+    )
     found = sorted(marked, key=lambda invoice: invoice.pk != number)
     if not found:
         raise BillingError(
@@ -111,6 +117,22 @@ def _found(client: Client, account_no: int, meant: Q, number: int, field: str) -
             field=field,
         )
     return found[0]
+
+
+def memos_of_account(account_no: int) -> list[Invoice]:
+    """Return the newest credit memos of an account, at most 999, the newest first. Those of rebills are among them."""
+    memos = Invoice.objects.filter(account=account_no, kind=InvoiceKind.CREDIT_MEMO, status__in=ISSUED_STATUSES)
+    return list(memos.order_by("-pk")[:MOST_INVOICES])
+
+
+def memo_of_account(client: Client, account_no: int, memo_no: int | None, document_number: str | None) -> Any:
+    """Return a credit memo of an account, by its number, its printed number, or both, with its `transaction_no`. Refuses (3004)
+    one that does not exist, and a printed number of another one."""
+    named = Q() if memo_no is None else Q(pk=memo_no)
+    named &= Q() if document_number is None else Q(document_number=document_number)
+    memos = Q(kind=InvoiceKind.CREDIT_MEMO, status__in=ISSUED_STATUSES)
+    names = " ".join(str(one) for one in (memo_no, document_number) if one is not None)
+    return _found(client, account_no, named & memos, names, "cm_no")
 
 
 def pending_invoices(client: Client, account_no: int) -> list[Invoice]:
@@ -144,6 +166,16 @@ def payments_on_invoice(invoice: Invoice) -> list[tuple[LedgerEntry, Any]]:
         applied[credit_no] = applied.get(credit_no, 0) + amount
     entries = with_voids(LedgerEntry.objects.all()).in_bulk(applied)
     return [(entries[number], amount) for number, amount in applied.items()]
+
+
+def applied_to(credit_no: int) -> list[tuple[LedgerEntry, Decimal]]:
+    """Return the charges that a payment or credit pays, each with the amount, the oldest first."""
+    applied: dict[int, Decimal] = {}
+    rows = Allocation.objects.filter(credit=credit_no, debit__kind=EntryKind.INVOICE).order_by("pk")
+    for debit_no, amount in rows.values_list("debit_id", "amount"):
+        applied[debit_no] = applied.get(debit_no, ZERO) + amount
+    entries = with_voids(LedgerEntry.objects.all()).in_bulk(applied)
+    return [(entries[number], amount) for number, amount in applied.items() if amount]
 
 
 class CreditableLine(NamedTuple):

@@ -4,20 +4,24 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 
 from accounts.models import ApiCall, Event
 from accounts.staff import who_did
+from invoices.models import Invoice
 from invoices.services.issuing.issuing import ISSUED
 from invoices.services.lists.event_names import event_name
 
 
 class TimelineEntry(NamedTuple):
-    """One event. `by` is the person, key or command; `address` is where an API call came from."""
+    """One event. `by` is the person, key or command; `address` is where an API call came from; `document` is the number of
+    the document that it is about."""
 
     event: Event
     what: str
     by: str
     address: str
+    document: str
 
     @property
     def declared(self) -> str:
@@ -32,11 +36,20 @@ def events_for_people(events: QuerySet[Event]) -> QuerySet[Event]:
 
 
 def timeline_entries(events: Sequence[Event]) -> list[TimelineEntry]:
-    """Return these events with the addresses from the log of API calls. One query."""
+    """Return these events with the numbers of their documents, and the addresses from the log of API calls. Two queries."""
     calls = ApiCall.objects.filter(request_id__in={event.request_id for event in events if event.request_id})
     addresses = dict(calls.values_list("request_id", "address"))
+    documents = Invoice.objects.filter(pk__in={event.invoice_no for event in events if event.invoice_no})
+    numbers = dict(documents.values_list("pk", "document_number"))
     return [
-        TimelineEntry(event, event_name(event.act), who_did(event), addresses.get(event.request_id, "")) for event in events
+        TimelineEntry(
+            event,
+            event_name(event.act),
+            who_did(event),
+            addresses.get(event.request_id, ""),
+            numbers.get(event.invoice_no or 0) or gettext("No. %(number)s") % {"number": event.invoice_no},
+        )
+        for event in events
     ]
 
 

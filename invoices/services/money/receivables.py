@@ -1,6 +1,6 @@
 """What is due, by age: per account, and in total per currency."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from decimal import Decimal
 from itertools import groupby
@@ -65,7 +65,7 @@ def receivables_of(accounts: Collection[Account], today: date) -> list[Receivabl
         .values_list("account_id", "due_date", "open_amount")
     )
     ages = {
-        account_no: _add_up(((due_date, amount) for _, due_date, amount in rows), today)
+        account_no: ages_of(((due_date, amount) for _, due_date, amount in rows), today)
         for account_no, rows in groupby(due, key=lambda row: row[0])
     }
     return [
@@ -90,7 +90,8 @@ def add_up_by_currency(rows: Iterator[Receivable]) -> dict[str, Ages]:
     return totals
 
 
-def _add_up(due: Iterator[tuple[date, Decimal]], today: date) -> Ages:
+def ages_of(due: Iterable[tuple[date, Decimal]], today: date) -> Ages:
+    """Add up open amounts with their due dates by age."""
     sums = [ZERO] * len(Ages._fields)
     for due_date, amount in due:
         sums[_place(due_date, today)] += amount

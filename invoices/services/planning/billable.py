@@ -19,12 +19,13 @@ FIRST_DAY = 1
 
 
 class Billable(NamedTuple):
-    """Why an account cannot be billed now, in advance, or with an alternate bill day. None if it can."""
+    """Why an account cannot be billed now, in advance, with an alternate bill day, or for the last time. None if it can."""
 
     facts: AccountFacts
     now: BillingError | None
     ahead: BillingError | None
     alternate: BillingError | None
+    final: BillingError | None
 
 
 class PriceShown(NamedTuple):
@@ -56,6 +57,7 @@ def billable(*, client: Client, account_no: int, today: date) -> Billable:
         now=_refusal(facts, BillingRequest(today)),
         ahead=_refusal(facts, BillingRequest(today, advance=True)),
         alternate=_alternate_refusal(facts, today),
+        final=_refusal(facts, BillingRequest(today, final=True)),
     )
 
 

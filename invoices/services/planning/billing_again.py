@@ -57,6 +57,9 @@ def arrears_open(account: Account, dates: Mapping[int, InstanceDates]) -> dict[i
     return {number: cycle.start for number, found in cycles.items() for cycle in islice(found, 1)}
 
 
+ADDS_TO_NO_MINIMUM = Q(rate_schedule_no__isnull=False) | Q(units__isnull=False)
+"""True for lines in arrears of charges. The line of a plan's minimum has no price, and may cover days of several of them."""
+
 IN_ADVANCE = Exists(
     InvoiceLine.objects.filter(
         invoice=OuterRef("invoice"),
@@ -75,7 +78,7 @@ def _billed(which: Q, *, charged: bool = False) -> Billed:
     if charged:
         periods = periods.filter(IN_ADVANCE)
     lines = InvoiceLine.objects.filter(kept, plan_instance__isnull=False, service__isnull=False)
-    arrears = lines.filter(line_type=LineType.ARREARS, period_start__isnull=False, period_end__isnull=False)
+    arrears = lines.filter(ADDS_TO_NO_MINIMUM, line_type=LineType.ARREARS, period_start__isnull=False, period_end__isnull=False)
     return Billed(
         tuple(InstanceDays._make(row) for row in sorted(periods.values_list("plan_instance_id", "start_date", "end_date"))),
         tuple(ServiceDays(*row) for row in sorted(_columns(arrears, "period_start", "period_end"))),

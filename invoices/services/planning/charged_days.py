@@ -16,7 +16,16 @@ from invoices.plan.unused import DocumentAmount, SourceLine, SourceTax
 Place = tuple[int, int]
 """The numbers of a document and of a line on it."""
 
-TAX_FIELDS = ("authority", "authority_level", "jurisdiction", "percent", "is_inclusive", "amount")
+TAX_FIELDS = (
+    "authority",
+    "authority_level",
+    "jurisdiction",
+    "percent",
+    "is_inclusive",
+    "vat_category",
+    "exemption_reason",
+    "amount",
+)
 LINE_COLUMNS = (
     "invoice_id",
     "line_no",

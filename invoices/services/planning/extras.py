@@ -15,9 +15,11 @@ from billing_site.common.compiled_reads import compiled_read
 from invoices.calculation import ZERO
 from invoices.kinds import LIVE_STATUSES
 from invoices.models import Coupon, CouponRedemption, OneTimeCharge, ServiceCredit, Surcharge
-from invoices.plan.facts import CouponFacts, CreditFacts, OrderFacts, ServiceFacts, SurchargeFacts
+from invoices.plan.facts import CouponFacts, CreditFacts, LineReferences, OrderFacts, ServiceFacts, SurchargeFacts
 from invoices.services.planning.charged_days import instances_with_unused_days
 from invoices.services.planning.instance_facts import SERVICE_COLUMNS
+
+NAMED = len(LineReferences._fields)
 
 
 def with_extras(accounts: QuerySet[Account], replacing: Collection[int]) -> QuerySet[Account]:
@@ -42,13 +44,19 @@ def read_orders(account_nos: Collection[int], replacing: Collection[int]) -> dic
         return orders
     rows = _free_orders(replacing).filter(account__in=account_nos).order_by("account_id", "pk")
     columns = ("pk", "client_order_id", "description", "units", "rate_per_unit", "charge_date", "po_num")
-    for account_no, number, order_id, description, units, rate, day, po_num, *service in rows.values_list(
-        "account_id", *columns, *SERVICE_COLUMNS
+    for account_no, number, order_id, description, units, rate, day, po_num, *rest in rows.values_list(
+        "account_id", *columns, *LineReferences._fields, *SERVICE_COLUMNS
     ):
+        references, service = LineReferences._make(rest[:NAMED]), rest[NAMED:]
         orders[account_no].append(
-            OrderFacts(number, order_id, description, ServiceFacts._make(service), units, rate, day, po_num)
+            OrderFacts(number, order_id, description, ServiceFacts._make(service), units, rate, day, po_num, references)
         )
     return orders
+
+
+def references_of(order: OneTimeCharge) -> LineReferences:
+    """Return what the line of a one-time charge refers to."""
+    return LineReferences(*(getattr(order, name) for name in LineReferences._fields))
 
 
 @compiled_read

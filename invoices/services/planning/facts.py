@@ -3,15 +3,17 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from django.db.models import Max, QuerySet
+from django.db.models import Max, OuterRef, QuerySet, Subquery
+from django.db.models.functions import JSONObject
 from django.utils import timezone
 
 from accounts.kinds import ContactRole
 from accounts.models import Account, Client, Contact, ServiceLocation
-from accounts.models.identities import BUYER_FIELDS
+from accounts.models.identities import BUYER_FIELDS, PAYER_FIELDS
 from accounts.models.places import EXEMPTION_FIELDS
+from accounts.services.accounts import electronic_methods
 from billing_site.common.compiled_reads import compiled_read, read_ahead
 from billing_site.common.currencies import currency_of
 from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus
@@ -82,11 +84,12 @@ def read_facts(
     *,
     alt_bill_day: int | None = None,
     past_pending: bool = False,
+    all_usage: bool = False,
 ) -> Facts:
     """Return the facts of a client's accounts. Invoices in `replacing` count as discarded.
 
-    Usage is read up to the bill date. `past_pending` reads all unbilled usage, and treats a pending invoice as approved; use it
-    only to show what is not billed yet. Accounts of other clients are left out.
+    Usage is read up to the bill date, with `all_usage` all that is not billed. `past_pending` does too, and treats a pending
+    invoice as approved; use it only to show what is not billed yet. Accounts of other clients are left out.
     """
     account_nos = sorted(set(account_nos))
     with read_ahead(
@@ -97,11 +100,12 @@ def read_facts(
         surcharge_rows.of(client.pk),
         contact_rows.of(account_nos),
     ):
-        return _read_facts(client, account_nos, replacing, alt_bill_day=alt_bill_day, past_pending=past_pending)
+        reading = UsageReading(alt_bill_day, all_days=past_pending or all_usage)
+        return _read_facts(client, account_nos, replacing, reading, past_pending=past_pending)
 
 
 def _read_facts(
-    client: Client, account_nos: Sequence[int], replacing: Collection[int], *, alt_bill_day: int | None, past_pending: bool
+    client: Client, account_nos: Sequence[int], replacing: Collection[int], reading: UsageReading, *, past_pending: bool
 ) -> Facts:
     read_at = timezone.now()
     rows = _account_rows(client.pk, account_nos, replacing)
@@ -109,7 +113,7 @@ def _read_facts(
     documents = _documents(sorted(states), replacing)
     if past_pending:
         states = {number: _past_pending(state, documents.get(number, Documents())) for number, state in states.items()}
-    instances = read_instances(states, replacing, UsageReading(alt_bill_day, all_days=past_pending))
+    instances = read_instances(states, replacing, reading)
     surcharges = read_surcharges(client)
     orders = read_orders([row["id"] for row in rows if row["has_orders"]], replacing)
     coupons = read_coupons([row["id"] for row in rows if row["has_coupons"]], replacing)
@@ -210,11 +214,14 @@ def _documents(account_nos: Collection[int], replacing: Collection[int]) -> dict
 
 @compiled_read
 def contact_rows(account_nos: Collection[int]) -> QuerySet[Any, tuple[Any, ...]]:
-    """Read what `read_contacts` returns."""
+    """Read what `read_contacts` returns. The payment method is the one by which the account is collected."""
+    methods = electronic_methods().filter(account=OuterRef("account")).order_by("-is_default", "-pk")
+    payer = Subquery(methods.values(named=JSONObject(**{name: name for name in PAYER_FIELDS}))[:1])
     return (
         Contact.objects.filter(account__in=account_nos)
+        .annotate(payer=payer)
         .order_by("account_id", "contact_no")
-        .values_list("account_id", "pk", "contact_no", "role", *EXEMPTION_FIELDS, *PARTY_FIELDS, *BUYER_COLUMNS)
+        .values_list("account_id", "pk", "contact_no", "role", *EXEMPTION_FIELDS, *PARTY_FIELDS, *BUYER_COLUMNS, "payer")
     )
 
 
@@ -226,10 +233,12 @@ def read_contacts(account_nos: Collection[int]) -> dict[int, list[ContactFacts]]
     return contacts
 
 
-def _party(row: Sequence[str]) -> dict[str, str]:
+def _party(row: Sequence[Any]) -> dict[str, str]:
     """Return a contact as printed. What it lacks of the company's values is its account's. Empty ones are left out."""
-    named = dict(zip((*PARTY_FIELDS, *BUYER_COLUMNS), row, strict=True))
+    *texts, payer = row
+    named = dict(zip((*PARTY_FIELDS, *BUYER_COLUMNS), texts, strict=True))
     company = {name: named[name] or named[f"account__{name}"] for name in BUYER_FIELDS}
+    company |= payer or {}
     return {**{name: named[name] for name in PARTY_FIELDS}, **{name: text for name, text in company.items() if text}}
 
 
@@ -264,17 +273,21 @@ def _addresses(rows: Iterable[tuple[Any, ...]]) -> dict[int, TaxAddress]:
     return {number: TaxAddress(*address) for number, *address in rows}
 
 
-def billing_contact(contacts: list[ContactFacts]) -> ContactFacts | None:
-    """Return the contact that is printed as the bill-to."""
+AContact = TypeVar("AContact", ContactFacts, Contact)
+"""A contact as it is read, or its row."""
+
+
+def billing_contact(contacts: Sequence[AContact]) -> AContact | None:
+    """Return the contact that is printed as the bill-to. The contacts are in the order of their numbers."""
     return _first(contacts, BILL_TO_ROLES)
 
 
-def taxed_contact(contacts: list[ContactFacts], client: Client) -> ContactFacts | None:
-    """Return the contact whose address decides the tax."""
+def taxed_contact(contacts: Sequence[AContact], client: Client) -> AContact | None:
+    """Return the contact whose address decides the tax. The contacts are in the order of their numbers."""
     return _first(contacts, client.taxable_address_order.split(","))
 
 
-def _first(contacts: list[ContactFacts], roles: Iterable[str]) -> ContactFacts | None:
+def _first(contacts: Sequence[AContact], roles: Iterable[str]) -> AContact | None:
     """Return the contact with the first of these roles, and of several the one with the lowest number."""
     for role in roles:
         for contact in contacts:

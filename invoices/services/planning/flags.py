@@ -1,13 +1,13 @@
 """Flags that say why an approver should look at a pending document. Their thresholds are in the client's settings."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
 from accounts.models import Client
 from invoices.calculation import ZERO
-from invoices.kinds import LASTING_FLAGS, Flag, InvoiceStatus
+from invoices.kinds import LASTING_FLAGS, Flag, InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
 from invoices.plan import InvoicePlan
 from invoices.services.documents.comparisons import Compared
@@ -27,7 +27,7 @@ def flag_rules(client: Client) -> dict[Flag, Q]:
         from_nothing = Q(comparison__change_percent=None) & ~Q(comparison__change_amount=ZERO)
         changed = Q(comparison__previous__isnull=False) & (beyond | from_nothing)
     return {
-        Flag.FIRST: Q(comparison__previous=None) if client.flag_first else NEVER,
+        Flag.FIRST: Q(comparison__previous=None) & ~Q(kind=InvoiceKind.ONE_OFF) if client.flag_first else NEVER,
         Flag.CHANGED: changed,
         Flag.NEW_LINES: Q(comparison__new_lines__gt=0) if client.flag_lines else NEVER,
         Flag.MISSING_LINES: Q(comparison__missing_lines__gt=0) if client.flag_lines else NEVER,
@@ -46,7 +46,7 @@ def flags_of_plan(client: Client, plan: InvoicePlan, compared: Compared) -> list
     changed = abs(change) > (percent or ZERO) if change is not None else bool(compared.change_amount)
     answer = plan.tax_answer
     rules = {
-        Flag.FIRST: client.flag_first and not has_previous,
+        Flag.FIRST: client.flag_first and not has_previous and plan.kind is not InvoiceKind.ONE_OFF,
         Flag.CHANGED: percent is not None and has_previous and changed,
         Flag.NEW_LINES: client.flag_lines and compared.new_lines > 0,
         Flag.MISSING_LINES: client.flag_lines and compared.missing_lines > 0,
@@ -59,10 +59,15 @@ def flags_of_plan(client: Client, plan: InvoicePlan, compared: Compared) -> list
 
 
 def is_flagged(client: Client) -> Q:
-    flagged = NEVER
-    for rule in flag_rules(client).values():
-        flagged |= rule
-    return flagged
+    return any_of(flag_rules(client).values())
+
+
+def any_of(rules: Iterable[Q]) -> Q:
+    """Return the condition that at least one of the conditions applies."""
+    found = NEVER
+    for rule in rules:
+        found |= rule
+    return found
 
 
 def with_flags(rows: QuerySet[Any, Any], client: Client) -> QuerySet[Any, Any]:
@@ -83,7 +88,4 @@ def flags_of(invoice: Invoice) -> list[Flag]:
 def flagged_as(client: Client, flags: Collection[Flag]) -> Q:
     """Select documents that have one of these flags."""
     rules = flag_rules(client)
-    found = NEVER
-    for flag in flags:
-        found |= rules[flag] if flag in LASTING_FLAGS else rules[flag] & Q(status=InvoiceStatus.PENDING)
-    return found
+    return any_of(rules[flag] if flag in LASTING_FLAGS else rules[flag] & Q(status=InvoiceStatus.PENDING) for flag in flags)

@@ -6,6 +6,8 @@ documents.
 
 from collections.abc import Sequence
 
+from django.db.models import F
+
 from billing_site.common.storage import insert_rows, update_rows
 from invoices.models import CouponUse, CreditUse, OneTimeCharge, UnusedCredit, Usage
 from invoices.plan.drafts import Claims
@@ -56,13 +58,18 @@ UNUSED_CREDIT = (
 )
 
 
-def release_claims(invoice_nos: Sequence[int]) -> None:
+def release_claims(invoice_nos: Sequence[int], *, voided: bool = False) -> None:
     """Release the usage and orders of documents that are no longer live, so that the next invoice can bill them.
 
-    Usage moves to the plan of its day, which may have changed meanwhile.
+    Usage moves to the plan of its day, which may have changed meanwhile. If the documents are `voided`, it remembers which of
+    them billed it.
     """
     accounts = set(Usage.objects.filter(invoice__in=invoice_nos).order_by().values_list("account_id", flat=True).distinct())
-    for model in (Usage, OneTimeCharge):
-        model._default_manager.filter(invoice__in=invoice_nos).update(invoice=None)
+    usage = Usage.objects.filter(invoice__in=invoice_nos)
+    if voided:
+        usage.update(released_from=F("invoice"), invoice=None)
+    else:
+        usage.update(invoice=None)
+    OneTimeCharge.objects.filter(invoice__in=invoice_nos).update(invoice=None)
     if accounts:
         move_usage(accounts)

@@ -25,6 +25,7 @@ from accounts.models import (
     Service,
     ServiceLocation,
 )
+from billing_site.common.languages import in_english
 from invoices.kinds import DataKind, InvoiceKind, InvoiceStatus, TaxedAt
 from invoices.models import (
     Coupon,
@@ -40,8 +41,8 @@ from invoices.models import (
 )
 
 IRRELEVANT: dict[type[Model], set[str]] = {
-    Account: {"client_acct_id", "invoice_approval_required", "created_at"},
-    Contact: {"email", "phone"},
+    Account: {"client_acct_id", "invoice_approval_required", "created_at", "note", "tags"},
+    Contact: {"email", "phone", "copy_of_statements"},
     Client: {
         "invoice_approval_required",
         "pending_discard_days",
@@ -61,14 +62,40 @@ IRRELEVANT: dict[type[Model], set[str]] = {
         "void_on_collection_failure",
         "dunning_on_collection_failure",
         "never_allow_used_receipt_id",
+        "keep_documents_years",
+        "keep_calls_days",
+        "keep_mails_days",
+        "keep_event_data_days",
+        "keep_accesses_days",
+        "stop_above_refusals",
+        "stop_above_refused_percent",
+        "stop_above_percent_of_last",
+        "stop_above_invoice",
+        "time_zone",
+        "clock_offset",
+        "second_person_for",
+        "second_factor_roles",
+        "credit_to",
+        "closed_through",
+        "credit_unused_on_change",
+        "credit_unused_on_end",
+        "attach_pdf",
+        "e_invoice",
+        "e_invoice_profile",
+        "reply_to",
+        "language",
+        "logo",
         "created_at",
         "staff",
     },
 }
-"""Changes of these columns do not affect documents."""
+"""Changes of these columns do not affect documents. Of a client, the settings that generating reads do, as the pages of the
+settings say (`Effect`)."""
 
 REBILL_KINDS = (DataKind.ADDRESSES, DataKind.SETTINGS, DataKind.TAX_RATES, DataKind.SERVICES, DataKind.LOCATIONS)
-"""A rebill starts from its original, so only these kinds of changes affect it."""
+"""A rebill starts from its original, and a one-off invoice from its charges, so only these kinds of changes affect them."""
+
+KINDS_BY_THEMSELVES = (InvoiceKind.REBILL, InvoiceKind.ONE_OFF)
 
 SHOWN = 100
 
@@ -138,7 +165,7 @@ def note_version(instance: Model, history_instance: Any) -> None:
 
 def _changed(instance: Model, version: Any) -> str | None:
     """Return what has changed, as text, or None if nothing that affects documents has."""
-    name = f"{instance._meta.verbose_name} {instance}"
+    name = f"{in_english(instance._meta.verbose_name)} {instance}"
     if version.history_type != "~":
         return f"{name}: {'added' if version.history_type == '+' else 'deleted'}"
     before = version.prev_record
@@ -184,14 +211,14 @@ def out_of_date() -> Q:
     """Return the condition that a pending document is out of date. It can be part of any query of documents."""
     since = OuterRef("comparison__facts_read_at")
     changes = DataChange.objects.filter(changed_at__gt=since)
-    of_cycle = ~Q(kind=InvoiceKind.REBILL)
-    rebill = Q(kind=InvoiceKind.REBILL)
+    of_cycle = ~Q(kind__in=KINDS_BY_THEMSELVES)
+    by_itself = Q(kind__in=KINDS_BY_THEMSELVES)
     return Q(status=InvoiceStatus.PENDING, comparison__facts_read_at__isnull=False) & (
         (
             of_cycle
             & (Exists(_of_account(changes)) | Exists(_of_client(changes)) | Exists(_usage(since)) | Exists(_orders(since)))
         )
-        | (rebill & (Exists(_of_account(changes, REBILL_KINDS)) | Exists(_of_client(changes, REBILL_KINDS))))
+        | (by_itself & (Exists(_of_account(changes, REBILL_KINDS)) | Exists(_of_client(changes, REBILL_KINDS))))
     )
 
 
@@ -201,20 +228,59 @@ def _of_account(changes: QuerySet[DataChange], kinds: Collection[str] = tuple(Da
 
 def _of_client(changes: QuerySet[DataChange], kinds: Collection[str] = tuple(DataKind)) -> QuerySet[DataChange]:
     """Select changes of the catalogue, the tax table and the settings that affect the document."""
-    account, document = OuterRef(OuterRef("account")), OuterRef(OuterRef("pk"))
-    lines = InvoiceLine.objects.filter(invoice=document)
-    row = OuterRef("row_no")
-    bears = (
-        Q(kind__in=[DataKind.SETTINGS, DataKind.SURCHARGES])
-        | Q(kind__in=[DataKind.PLANS, DataKind.PRICES])
-        & Exists(PlanInstance.objects.filter(account=account, plan=row, taken_off_on=None))
-        | Q(kind=DataKind.SERVICES) & Exists(lines.filter(service=row))
-        | Q(kind=DataKind.LOCATIONS) & Exists(lines.filter(Q(bill_from_location=row) | Q(ship_from_location=row)))
-        | Q(kind=DataKind.COUPONS) & Exists(CouponRedemption.objects.filter(account=account, coupon=row))
-        | Q(kind=DataKind.TAX_RATES)
-        & (Q(country="") | Exists(Contact.objects.filter(account=account, country__iexact=OuterRef("country"))))
+    document = DocumentRef(OuterRef(OuterRef("account")), OuterRef(OuterRef("pk")))
+    return changes.filter(_affecting(document), client=OuterRef("client"), kind__in=kinds)
+
+
+class DocumentRef(NamedTuple):
+    """How a subquery names a document and its account."""
+
+    account: Any
+    number: Any
+
+
+def _affecting(document: DocumentRef) -> Q:
+    """Return the condition that a change of the catalogue, the tax table or the settings affects a document."""
+    row, country = OuterRef("row_no"), OuterRef("country")
+    bears = Q(kind__in=[DataKind.SETTINGS, DataKind.SURCHARGES])
+    for kind in (DataKind.SERVICES, DataKind.LOCATIONS, DataKind.COUPONS):
+        bears |= Q(kind=kind) & _bears(kind, document, row, country)
+    bears |= Q(kind__in=[DataKind.PLANS, DataKind.PRICES]) & _bears(DataKind.PLANS, document, row, country)
+    bears |= Q(kind=DataKind.TAX_RATES) & (Q(country="") | _bears(DataKind.TAX_RATES, document, row, country))
+    return bears & Q(account=None)
+
+
+def _bears(kind: DataKind, document: DocumentRef, row: Any, country: Any) -> Q:
+    """Return the condition that a change of a row of the catalogue or tax table affects a document. `country` is not empty."""
+    lines = InvoiceLine.objects.filter(invoice=document.number)
+    match kind:
+        case DataKind.PLANS | DataKind.PRICES:
+            return Q(Exists(PlanInstance.objects.filter(account=document.account, plan=row, taken_off_on=None)))
+        case DataKind.SERVICES:
+            return Q(Exists(lines.filter(service=row)))
+        case DataKind.LOCATIONS:
+            return Q(Exists(lines.filter(Q(bill_from_location=row) | Q(ship_from_location=row))))
+        case DataKind.COUPONS:
+            return Q(Exists(CouponRedemption.objects.filter(account=document.account, coupon=row)))
+        case DataKind.TAX_RATES:
+            return Q(Exists(Contact.objects.filter(account=document.account, country__iexact=country)))
+    return Q()
+
+
+def would_be_out_of_date(row: Any) -> QuerySet[Invoice]:
+    """Return the pending documents that a change of this row of the catalogue or tax table would flag. Writes nothing."""
+    affected = _affected_by(row)
+    if affected is None or affected.account_no is not None:
+        return Invoice.objects.none()
+    documents = Invoice.objects.filter(
+        client=affected.client_no, status=InvoiceStatus.PENDING, comparison__facts_read_at__isnull=False
     )
-    return changes.filter(bears, client=OuterRef("client"), account=None, kind__in=kinds)
+    if affected.kind not in REBILL_KINDS:
+        documents = documents.exclude(kind__in=KINDS_BY_THEMSELVES)
+    if affected.kind == DataKind.TAX_RATES and not affected.country:
+        return documents
+    document = DocumentRef(OuterRef("account"), OuterRef("pk"))
+    return documents.filter(_bears(affected.kind, document, affected.row_no, affected.country))
 
 
 def _usage(since: Any) -> QuerySet[Usage]:
@@ -241,7 +307,7 @@ class Change(NamedTuple):
 def changes_since(invoice_nos: Collection[int]) -> Mapping[int, list[Change]]:
     """Return what has changed since each pending document was made, the oldest first, at most 100 changes each.
 
-    Four queries for each document. Call it for the out-of-date documents on one page.
+    One query, and three for each document that is out of date. Call it for the documents on one page.
     """
     found: dict[int, list[Change]] = defaultdict(list)
     documents = Invoice.objects.filter(out_of_date(), pk__in=invoice_nos).select_related("comparison").order_by("pk")
@@ -251,16 +317,12 @@ def changes_since(invoice_nos: Collection[int]) -> Mapping[int, list[Change]]:
 
 
 def _changes_of(document: Invoice) -> list[Change]:
-    mine = Invoice.objects.filter(pk=document.pk)
     since = document.comparison.facts_read_at
-    kinds = REBILL_KINDS if document.kind == InvoiceKind.REBILL else tuple(DataKind)
-    changes = DataChange.objects.filter(changed_at__gt=since, kind__in=kinds, client=document.client_id).order_by("pk")
-    found = [
-        Change(DataKind(one.kind), one.text, one.changed_at)
-        for one in changes.filter(Q(account=document.account_id) | Q(account=None))[: SHOWN * 2]
-        if one.account_id is not None or mine.filter(Exists(_of_client(DataChange.objects.filter(pk=one.pk)))).exists()
-    ]
-    if document.kind == InvoiceKind.REBILL:
+    kinds = REBILL_KINDS if document.kind in KINDS_BY_THEMSELVES else tuple(DataKind)
+    mine = Q(account=document.account_id) | _affecting(DocumentRef(document.account_id, document.pk))
+    changes = DataChange.objects.filter(mine, changed_at__gt=since, kind__in=kinds, client=document.client_id).order_by("pk")
+    found = [Change(DataKind(one.kind), one.text, one.changed_at) for one in changes[:SHOWN]]
+    if document.kind in KINDS_BY_THEMSELVES:
         return found
     of_mine: dict[str, Any] = {"account": document.account_id, "invoice": None}
     usage = Usage.objects.filter(**of_mine, used_on__lt=document.bill_date, loaded_at__gt=since).order_by("pk")[:SHOWN]

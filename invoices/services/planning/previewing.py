@@ -19,6 +19,7 @@ from invoices.services.documents.outcomes import Planned, Refused
 from invoices.services.documents.tax_answers import check_tax_data
 from invoices.services.planning.billing_again import with_again
 from invoices.services.planning.facts import Facts, read_facts
+from invoices.services.planning.one_off import with_one_off
 from invoices.services.planning.taxation import Quoted, basis_of, quote_taxes
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ def preview_invoices(
     Nothing is written, not even an event. Pending invoices in `replacing` count as discarded.
     """
     facts = read_facts(client, account_nos, replacing, alt_bill_day=_day_of_month(request.alt_bill_day))
+    if request.one_off is not None:
+        facts = with_one_off(facts, request.one_off)
     accounts = facts.accounts if request.again_for is None else with_again(facts.accounts, request.again_for, replacing)
     planned = [_planned(number, accounts.get(number), request) for number in sorted(set(account_nos))]
     plans = [one.plan for one in planned if isinstance(one, Planned) and one.plan.charges]
@@ -44,11 +47,16 @@ def regenerations(invoice_nos: Collection[int], today: date) -> dict[BillingRequ
     """Return the requests that regenerate pending invoices of cycles, each with the invoices that it replaces, by account."""
     rows = Invoice.objects.filter(pk__in=invoice_nos, status=InvoiceStatus.PENDING, kind__in=CYCLE_KINDS).order_by("pk")
     batches: dict[BillingRequest, dict[int, int]] = defaultdict(dict)
-    for invoice_no, account_no, kind, bill_day, account_bill_day, again_for in rows.values_list(
-        "pk", "account_id", "kind", "bill_day", "account__bill_day", "bills_again"
+    for invoice_no, account_no, kind, bill_day, account_bill_day, again_for, bill_date, next_bill_date in rows.values_list(
+        "pk", "account_id", "kind", "bill_day", "account__bill_day", "bills_again", "bill_date", "account__next_bill_date"
     ):
         alternate = bill_day if bill_day != account_bill_day and again_for is None else None
-        request = BillingRequest(today, kind == InvoiceKind.ADVANCE, alternate, force_pending=True, again_for=again_for)
+        # A pending invoice moves no dates, so only a final one is before the account's next bill date.
+        is_early = next_bill_date is not None and bill_date < next_bill_date
+        final = kind == InvoiceKind.RECURRING and again_for is None and is_early
+        request = BillingRequest(
+            today, kind == InvoiceKind.ADVANCE, alternate, force_pending=True, again_for=again_for, final=final
+        )
         batches[request][account_no] = invoice_no
     return batches
 

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
 from django.utils.translation import gettext as _
@@ -34,11 +34,15 @@ class _Written(io.RawIOBase):
         return taken
 
 
-def zip_of_files(files: Iterable[DocumentFile], owed: int) -> Iterator[bytes]:
-    """Return the parts of a ZIP with these files. A text file in it says which ones are missing and how many are still owed."""
+def zip_of_files(files: Iterable[DocumentFile], owed: int, texts: Mapping[str, str] | None = None) -> Iterator[bytes]:
+    """Return the parts of a ZIP with these texts and files. A text file in it says which files are missing, and how many are
+    still owed."""
     written = _Written()
     missing = []
     with zipfile.ZipFile(cast(io.BufferedIOBase, written), "w", zipfile.ZIP_STORED) as archive:
+        for name, text in (texts or {}).items():
+            archive.writestr(name, text)
+            yield written.take()
         for file in files:
             try:
                 found = content_of_file(file)

@@ -8,7 +8,7 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
@@ -19,14 +19,23 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from accounts.callers import Caller
+from accounts.kinds import EInvoiceFormat, EInvoiceProfile
 from accounts.models import Client
 from accounts.models.identities import document_storage
 from accounts.rights import MAKE_FILES, check_may
 from accounts.trail import Act, record_acts
 from billing_site.common.storage import insert_objects
-from billing_site.errors import BillingError, Detail, ErrorCode, stored_detail
+from billing_site.errors import BillingError, Detail, ErrorCode, stored_detail, word
 from invoices.kinds import FileKind, FileState, InvoiceStatus
 from invoices.models import DocumentFile, Invoice
+from invoices.services.printing.e_invoices import (
+    MAPPING_VERSION,
+    SHOWN_STYLE,
+    XML,
+    EInvoiceStyle,
+    e_invoice_xml,
+    with_e_invoice,
+)
 from invoices.services.printing.pdf import PDF, TEMPLATE_VERSION, CannotPrint, Look, NoPango, look_of, pdf_of, pdf_of_appendix
 from invoices.services.printing.printed import StatementParts, parts_at_issue, statement_parts
 
@@ -41,6 +50,8 @@ PAUSES = (UNDER_WAY, timedelta(minutes=15), timedelta(hours=1), timedelta(hours=
 """How long a file that could not be made is left alone after its first try, its second, and so on."""
 
 LONGEST_REASON = 300
+
+SUFFIXES = {PDF: ".pdf", XML: ".xml"}
 
 
 class FileContent(NamedTuple):
@@ -66,9 +77,13 @@ class _StorageFailed(CannotPrint):
     """The storage of documents did not take a file."""
 
 
-def owe_files(invoice_nos: Iterable[int]) -> None:
-    """Write down that documents get their files. Must be called in the transaction that issues them. One statement."""
-    insert_objects([DocumentFile(invoice_id=number, kind=FileKind.PDF) for number in invoice_nos])
+def owe_files(invoice_nos: Iterable[int], e_invoices: Mapping[int, EInvoiceStyle]) -> None:
+    """Write down that documents get their PDFs, and those in `e_invoices` their electronic invoices in these styles.
+
+    Must be called in the transaction that issues them. One statement.
+    """
+    owed = [DocumentFile(invoice_id=number, kind=FileKind.E_INVOICE, **style._asdict()) for number, style in e_invoices.items()]
+    insert_objects([*owed, *(DocumentFile(invoice_id=number, kind=FileKind.PDF) for number in invoice_nos)])
 
 
 def make_owed_files(
@@ -106,6 +121,25 @@ def file_of_document(client: Client, invoice_no: int) -> FileContent:
     return content_of_file(file)
 
 
+def e_invoice_of_document(client: Client, invoice_no: int) -> FileContent:
+    """Return the electronic invoice of a document as XML. One that is owed is made now.
+
+    A document that was issued without one is shown as UBL, made now and not kept. Refuses like `file_of_document`, with
+    NOT_ISSUED also if the document is pending, and with E_INVOICE_NOT_VALID if the document cannot be shown so.
+    """
+    invoice = _document(client, invoice_no)
+    if invoice.status == InvoiceStatus.PENDING:
+        raise BillingError(
+            ErrorCode.NOT_ISSUED, Detail("invoice {invoice_no} is pending", invoice_no=invoice_no), field="invoice_no"
+        )
+    file = invoice.files.filter(kind=FileKind.E_INVOICE).first()
+    if file is None:
+        return _content(_file_name(invoice, ".xml"), e_invoice_xml(invoice, SHOWN_STYLE, is_official=False), XML)
+    if file.state != FileState.MADE:
+        file = _made_now(file)
+    return content_of_file(file)
+
+
 def appendix_of_document(client: Client, invoice_no: int) -> FileContent:
     """Return the appendix of a document alone: for a rebill, the explanation of changes. It is not kept.
 
@@ -116,7 +150,7 @@ def appendix_of_document(client: Client, invoice_no: int) -> FileContent:
     content = _printed_now(pdf_of_appendix, invoice)
     if content is None:
         raise _not_found(invoice_no)
-    return _content(_file_name(invoice, "-changes"), content)
+    return _content(_file_name(invoice, "-changes.pdf"), content)
 
 
 def _document(client: Client, invoice_no: int) -> Invoice:
@@ -158,7 +192,7 @@ def content_of_file(file: DocumentFile) -> FileContent:
         raise BillingError(ErrorCode.FILE_NOT_MADE, Detail("the storage of documents does not have it")) from error
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise BillingError(ErrorCode.FILE_NOT_MADE, Detail("the stored file has changed since it was made"))
-    return FileContent(_file_name(file.invoice), file.media_type, content, file.sha256)
+    return FileContent(_file_name(file.invoice, SUFFIXES[file.media_type]), file.media_type, content, file.sha256)
 
 
 def file_problem(file: DocumentFile) -> str:
@@ -187,8 +221,8 @@ def _printed_now(print: Callable[[Invoice, StatementParts, Look], T], invoice: I
         raise BillingError(ErrorCode.FILE_NOT_MADE, error.reason) from error
 
 
-def _content(name: str, content: bytes) -> FileContent:
-    return FileContent(name, PDF, content, hashlib.sha256(content).hexdigest())
+def _content(name: str, content: bytes, media_type: str = PDF) -> FileContent:
+    return FileContent(name, media_type, content, hashlib.sha256(content).hexdigest())
 
 
 def _made_now(file: DocumentFile) -> DocumentFile:
@@ -242,23 +276,54 @@ def _make(file: DocumentFile, looks: dict[int, Look]) -> FilesMade:
         return _failed(file, error.reason, given_up=True)
     except CannotPrint as error:
         return _failed(file, error.reason)
+    except BillingError as refusal:
+        return _failed(file, Detail("{message}: {detail}", message=word(refusal.code.message), detail=refusal.detail))
     except Exception as error:
         # Only the type of the error is kept: its text may hold secrets.
-        logger.exception("the PDF of invoice %s could not be made", file.invoice_id)
+        logger.exception("the %s of invoice %s could not be made", file.kind, file.invoice_id)
         return _failed(file, Detail("The file could not be made: {why}", why=type(error).__name__))
     return FilesMade(made=1)
 
 
 def _make_one(file: DocumentFile, looks: dict[int, Look]) -> None:
-    invoice = file.invoice
+    # A file that is made late shows the document as it was issued: its void, too, came later.
+    file.invoice.status = InvoiceStatus.APPROVED
+    if file.kind == FileKind.PDF:
+        _keep(file, _pdf(file.invoice, looks), PDF, TEMPLATE_VERSION)
+    else:
+        _keep(file, e_invoice_xml(file.invoice, style_of(file)), XML, MAPPING_VERSION)
+
+
+def style_of(file: DocumentFile) -> EInvoiceStyle:
+    """Return the format and profile of a file that is an electronic invoice."""
+    return EInvoiceStyle(EInvoiceFormat(file.format), EInvoiceProfile(file.profile))
+
+
+def _pdf(invoice: Invoice, looks: dict[int, Look]) -> bytes:
+    """Return the PDF of a document, with its electronic invoice in it where the format says so."""
     if invoice.client_id not in looks:
         looks[invoice.client_id] = look_of(invoice.client)
-    # A file that is made late shows the document as it was issued: its void, too, came later.
-    invoice.status = InvoiceStatus.APPROVED
-    content = pdf_of(invoice, parts_at_issue(invoice), looks[invoice.client_id])
-    name = _store(invoice, content)
+    pdf = pdf_of(invoice, parts_at_issue(invoice), looks[invoice.client_id])
+    inside = invoice.files.filter(kind=FileKind.E_INVOICE, format=EInvoiceFormat.FACTUR_X).first()
+    return pdf if inside is None else with_e_invoice(pdf, _content_inside(inside), invoice)
+
+
+def _content_inside(file: DocumentFile) -> bytes:
+    """Return the electronic invoice that belongs into a PDF. It is made first if it is owed."""
+    made = file
+    if file.state != FileState.MADE:
+        made = _read(file.pk)
+        _make(made, {})
+    if made.state != FileState.MADE:
+        raise CannotPrint(Detail("{reason}", reason=made.why_missing))
+    return content_of_file(made).content
+
+
+def _keep(file: DocumentFile, content: bytes, media_type: str, version: str) -> None:
+    """Store the content of a file, and write down that it is made."""
+    name = _store(file.invoice, content, SUFFIXES[media_type])
     file.state, file.reason, file.detail = FileState.MADE, "", ""
-    file.media_type, file.template_version = PDF, TEMPLATE_VERSION
+    file.media_type, file.template_version = media_type, version
     file.sha256, file.size, file.name = hashlib.sha256(content).hexdigest(), len(content), name
     file.made_at = timezone.now()
     columns = ("state", "reason", "detail", "media_type", "template_version", "sha256", "size", "name", "made_at")
@@ -269,12 +334,12 @@ def _make_one(file: DocumentFile, looks: dict[int, Look]) -> None:
         file.refresh_from_db(fields=columns)
 
 
-def _store(invoice: Invoice, content: bytes) -> str:
+def _store(invoice: Invoice, content: bytes, suffix: str) -> str:
     """Keep the content of a document, and return its name in the storage. Raises _StorageFailed."""
     try:
-        return document_storage().save(_storage_name(invoice), ContentFile(content))
+        return document_storage().save(_storage_name(invoice, suffix), ContentFile(content))
     except Exception as error:
-        logger.exception("the PDF of invoice %s could not be stored", invoice.pk)
+        logger.exception("the file %s of invoice %s could not be stored", suffix, invoice.pk)
         why = (isinstance(error, OSError) and error.strerror) or type(error).__name__
         raise _StorageFailed(Detail("The storage of documents failed: {why}", why=why)) from error
 
@@ -286,13 +351,13 @@ def _failed(file: DocumentFile, reason: Detail, *, given_up: bool = False) -> Fi
     return FilesMade(failed=1, given_up=file.reason if given_up else "")
 
 
-def _file_name(invoice: Invoice, part: str = "") -> str:
+def _file_name(invoice: Invoice, suffix: str = ".pdf") -> str:
     """Return the name that a customer sees: INV-000001.pdf."""
     number = "".join(one if one.isalnum() or one in "-_." else "-" for one in invoice.document_number)
-    return f"{number or f'draft-{invoice.pk}'}{part}.pdf"
+    return f"{number or f'draft-{invoice.pk}'}{suffix}"
 
 
-def _storage_name(invoice: Invoice) -> str:
+def _storage_name(invoice: Invoice, suffix: str) -> str:
     day = invoice.invoice_date
     assert day is not None
-    return f"client-{invoice.client_id}/{day:%Y/%m}/{slugify(invoice.document_number) or 'document'}-{invoice.pk}.pdf"
+    return f"client-{invoice.client_id}/{day:%Y/%m}/{slugify(invoice.document_number) or 'document'}-{invoice.pk}{suffix}"

@@ -5,6 +5,9 @@ WeasyPrint needs the library Pango of the operating system, so it is loaded only
 
 import base64
 import io
+import logging
+import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -25,14 +28,19 @@ from invoices.calculation import ZERO
 from invoices.document import Document
 from invoices.kinds import InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
+from invoices.plan.payment_means import PaymentMeans, payment_means_of
+from invoices.services.printing.accessible import state
 from invoices.services.printing.printed import StatementParts, language_of, statement_context
 
 PDF = "application/pdf"
-TEMPLATE_VERSION = "2"
+TEMPLATE_VERSION = "7"
 """Changes with the look of the PDF. Files that are kept say by which version they were made."""
 
+LETTERS = "LMN"
+"""Beginnings of the Unicode categories of letters, marks and digits."""
+MOST_NAMED = 10
+
 STYLES = Path(__file__).with_name("pdf.css")
-CODE_CURRENCY = "eur"
 
 
 class CannotPrint(Exception):
@@ -81,11 +89,15 @@ def register_appendix(kind: InvoiceKind, appendix: Appendix) -> None:
 
 
 def pdf_of(invoice: Invoice, parts: StatementParts, look: Look) -> bytes:
-    """Return a document, with its appendix, as PDF. One that is not issued has a watermark. Raises NoPango without Pango."""
+    """Return a document, with its appendix, as PDF. Raises NoPango without Pango, and CannotPrint if a font lacks a letter."""
+    return _printed(page_of(invoice, parts, look))
+
+
+def page_of(invoice: Invoice, parts: StatementParts, look: Look) -> str:
+    """Return the page that a PDF is made of. That of a document that is not issued has a watermark."""
     with override(language_of(invoice)):
         shown = {**_page(invoice, parts, look), "qr_code": _qr_code(invoice, parts), "appendix": _appendix(invoice, parts)}
-        text = render_to_string("invoices/pdf.html", shown)
-    return _printed(text)
+        return render_to_string("invoices/pdf.html", shown)
 
 
 def pdf_of_appendix(invoice: Invoice, parts: StatementParts, look: Look) -> bytes | None:
@@ -99,11 +111,13 @@ def pdf_of_appendix(invoice: Invoice, parts: StatementParts, look: Look) -> byte
 
 
 def _page(invoice: Invoice, parts: StatementParts, look: Look) -> dict[str, Any]:
+    locale = _locale(invoice)
     return {
-        **statement_context(invoice, parts),
+        **statement_context(invoice, parts, locale),
         **look._asdict(),
-        "locale": _locale(invoice),
+        "locale": locale,
         "draft": "" if invoice.document_number else _("Draft"),
+        "shows_due": parts.due != invoice.total_amount,
     }
 
 
@@ -119,11 +133,11 @@ def _locale(invoice: Invoice) -> Locale:
 def _qr_code(invoice: Invoice, parts: StatementParts) -> str:
     """Return the code of a SEPA credit transfer (EPC069-12) as a data address. Empty if the document cannot be paid so."""
     seller: Mapping[str, str] = parts.content.parties.seller
-    is_paid_so = invoice.currency == CODE_CURRENCY and invoice.status == InvoiceStatus.APPROVED and "iban" in seller
-    if not is_paid_so or parts.due <= ZERO:
+    is_transfer = payment_means_of(parts.content.parties, invoice.currency) == PaymentMeans.SEPA_TRANSFER
+    if not is_transfer or invoice.status != InvoiceStatus.APPROVED or parts.due <= ZERO:
         return ""
     code = segno.helpers.make_epc_qr(
-        name=(seller.get("legal_name") or seller["name"])[:70],
+        name=(seller.get("payee_name") or seller.get("legal_name") or seller["name"])[:70],
         iban=seller["iban"],
         amount=parts.due,
         text=invoice.document_number,
@@ -163,16 +177,78 @@ def _engine() -> _Engine:
     return _Engine(weasyprint, fonts, styles, URLFetcher(allowed_protocols=("data",)))
 
 
+class _MissingGlyphs(logging.Filter):
+    """Collects the characters that no font has. WeasyPrint prints a box for each, and only logs it.
+
+    Other warnings of the library are dropped: it warns at each document that a faster library for fonts is not there.
+    """
+
+    MESSAGE = ".notdef glyph"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logger = logging.getLogger("weasyprint")
+        self.characters: dict[str, None] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.msg.startswith(self.MESSAGE) and isinstance(record.args, tuple):
+            self.characters[str(record.args[0])] = None
+        return record.levelno >= logging.ERROR
+
+    def __enter__(self) -> "_MissingGlyphs":
+        self.logger.setLevel(logging.WARNING)
+        self.logger.addFilter(self)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.logger.removeFilter(self)
+        self.logger.setLevel(logging.ERROR)
+
+    def check(self) -> None:
+        """Refuse letters and digits without a glyph. A symbol without one, such as an emoji, is printed as a box."""
+        letters = [one for one in self.characters if unicodedata.category(one)[0] in LETTERS]
+        if letters:
+            named = " ".join(letters[:MOST_NAMED])
+            missing = Detail("The fonts have no glyphs for {letters}.", letters=named)
+            hint = Detail("Install one that has them, such as the package fonts-noto-core.")
+            raise CannotPrint(listed((missing, hint), " "))
+
+
+BOX = "\u25a1"
+CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""Characters that no font has. With one in a font, readers cannot copy, search or read aloud any text of the PDF."""
+
+
 def _printed(text: str) -> bytes:
-    engine = _engine()
+    _engine()
+    text = CONTROLS.sub("", text)
     # The fonts are shared, and Pango does not say that threads may share them.
     with _one_at_a_time:
-        page = engine.module.HTML(string=text, url_fetcher=engine.fetcher)
-        printed: bytes = page.write_pdf(
-            stylesheets=[engine.styles],
-            font_config=engine.fonts,
-            pdf_variant="pdf/a-3b",
-            pdf_tags=True,
-            optimize_images=True,
-        )
+        with _MissingGlyphs() as missing:
+            printed = bare_pdf(text)
+        missing.check()
+        if not missing.characters:
+            return printed
+        # One symbol without a glyph would leave all text of its font without letters that can be copied or read aloud.
+        with _MissingGlyphs():
+            return bare_pdf(text.translate({ord(one): _stand_in(one) for one in missing.characters}))
+
+
+def _stand_in(character: str) -> str:
+    """Return what is printed for a symbol without a glyph: a box; for what is no character, nothing."""
+    return "" if unicodedata.category(character).startswith("C") else BOX
+
+
+def bare_pdf(text: str) -> bytes:
+    """Return a page as PDF, by the library alone."""
+    engine = _engine()
+    page = engine.module.HTML(string=text, url_fetcher=engine.fetcher)
+    printed: bytes = page.write_pdf(
+        stylesheets=[engine.styles],
+        font_config=engine.fonts,
+        pdf_variant="pdf/a-3b",
+        pdf_tags=True,
+        optimize_images=True,
+        finisher=state,
+    )
     return printed

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import BigIntegerField, Q, QuerySet, Subquery, Value
+from django.db.models import BigIntegerField, QuerySet, Subquery, Value
 from django.db.models.functions import Cast
 
 from accounts.callers import Caller
@@ -26,7 +26,7 @@ from invoices.services.planning.flags import flags_of_plan
 from invoices.services.planning.previewing import preview_invoices
 from invoices.services.runs.due_accounts import waiting_elsewhere
 from invoices.services.runs.limits import check_plans
-from invoices.services.work.workers import live_workers
+from invoices.services.work.claims import free_rows, is_claimed, lock_claimed, release_rows
 
 Claimed = Mapping[int, int]
 """Accounts of a run with their outcomes, in the order of the account numbers."""
@@ -38,24 +38,23 @@ def claim_accounts(run: BillingRun, worker: Worker, size: int) -> dict[int, int]
     locked = BillingRun.objects.select_for_update(no_key=True).get(pk=run.pk)
     if locked.state != RunState.RUNNING:
         return {}
-    waiting = run.outcomes.filter(result=RunResult.WAITING).order_by("account_id").values_list("account_id", "pk")
-    claimed = dict(waiting.filter(claimed_by=None)[:size]) or dict(waiting.filter(_claimed_by_dead())[:size])
+    claimed = dict(free_rows(_waiting(run).order_by("account_id").values_list("account_id", "pk"), size))
     RunOutcome.objects.filter(pk__in=claimed.values()).update(claimed_by=worker.pk)
     return claimed
 
 
-def _claimed_by_dead() -> Q:
-    return ~Q(claimed_by__in=live_workers().values("pk"))
+def _waiting(run: BillingRun) -> QuerySet[RunOutcome]:
+    return run.outcomes.filter(result=RunResult.WAITING)
 
 
 def is_at_work(run: BillingRun) -> bool:
     """Whether a live worker has claimed accounts of the run that it has not settled yet."""
-    return run.outcomes.filter(result=RunResult.WAITING, claimed_by__in=live_workers().values("pk")).exists()
+    return is_claimed(_waiting(run))
 
 
 def release(run: BillingRun, worker: Worker) -> None:
     """Give back what the worker has claimed of the run and not settled."""
-    run.outcomes.filter(result=RunResult.WAITING, claimed_by=worker.pk).update(claimed_by=None)
+    release_rows(_waiting(run), worker)
 
 
 def request_of(run: BillingRun) -> BillingRequest:
@@ -107,12 +106,8 @@ def _write(worker: Worker, columns: tuple[str, ...], rows: Sequence[tuple[Any, .
     if not rows:
         return
     with transaction.atomic():
-        mine = set(
-            RunOutcome.objects.select_for_update(no_key=True)
-            .filter(pk__in=[key for key, *_ in rows], result=RunResult.WAITING, claimed_by=worker.pk)
-            .order_by("pk")
-            .values_list("pk", flat=True)
-        )
+        waiting = RunOutcome.objects.filter(pk__in=[key for key, *_ in rows], result=RunResult.WAITING)
+        mine = lock_claimed(waiting, worker)
         update_rows(RunOutcome, columns, [row for row in rows if row[0] in mine])
 
 

@@ -36,25 +36,40 @@ class DueAccounts(NamedTuple):
         return self.pending + self.not_billed
 
     @property
+    def taken_in(self) -> int:
+        """How many accounts a run takes in. It refuses those that are blocked, with the reason."""
+        return self.ready + self.blocked
+
+    @property
     def all(self) -> int:
-        return self.ready + self.blocked + self.in_runs
+        return self.taken_in + self.in_runs
 
 
 def count_due(
     client: Client, today: date, chosen: AccountFilter = NO_FILTER, mode: RunMode = RunMode.AS_CONFIGURED
 ) -> DueAccounts:
-    """Count the accounts that a billing run takes in. Every page that says how many are due asks here: one query."""
+    """Count the accounts that a billing run takes in. Every page that says how many are due asks here: three queries.
+
+    Each looks for rows of another table in its condition, so the database joins the tables once. In what is counted, it would
+    look for each account: seconds for 100,000.
+    """
     is_billed = Q(is_test=False, status__in=BILLABLE_STATUSES)
     is_pending = Exists(Invoice.objects.filter(account=OuterRef("pk"), status=InvoiceStatus.PENDING, kind__in=CYCLE_KINDS))
-    rows = due_accounts(client, today, chosen, mode).annotate(is_pending=is_pending, in_run=Exists(waiting_elsewhere()))
+    rows = due_accounts(client, today, chosen, mode)
+    free = not_in_runs(rows)
+    counted = free.aggregate(billed=Count("pk", filter=is_billed), not_billed=Count("pk", filter=~is_billed))
+    pending = free.filter(is_billed, is_pending).count()
     return DueAccounts(
-        **rows.aggregate(
-            ready=Count("pk", filter=is_billed & Q(is_pending=False, in_run=False)),
-            pending=Count("pk", filter=is_billed & Q(is_pending=True, in_run=False)),
-            not_billed=Count("pk", filter=~is_billed & Q(in_run=False)),
-            in_runs=Count("pk", filter=Q(in_run=True)),
-        )
+        ready=counted["billed"] - pending,
+        pending=pending,
+        not_billed=counted["not_billed"],
+        in_runs=rows.filter(Exists(waiting_elsewhere())).count(),
     )
+
+
+def not_in_runs(due: QuerySet[Account]) -> QuerySet[Account]:
+    """Return the due accounts that do not wait in an active run: those that another run would take in."""
+    return due.filter(~Exists(waiting_elsewhere()))
 
 
 def waiting_elsewhere() -> QuerySet[RunOutcome]:

@@ -12,7 +12,8 @@ from accounts.kinds import PaymentMethodType
 from accounts.models import Account, Client, Contact, PaymentMethod, Plan, PlanInstance
 from billing_site.common.currencies import is_currency
 from billing_site.common.members import unknown_name
-from billing_site.common.places import country_code, region_code
+from billing_site.common.places import country_code, is_region, region_code
+from billing_site.common.written import day_of
 from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.kinds import RunMode
 from invoices.models import RunFilter
@@ -106,7 +107,7 @@ def read_filter(client: Client, values: Mapping[str, Any]) -> AccountFilter:
 
 def _texts(submitted: Mapping[str, Any], name: str) -> list[str]:
     values = submitted.get(name) or []
-    if isinstance(values, str) or not isinstance(values, Collection):
+    if isinstance(values, str | Mapping) or not isinstance(values, Collection):
         raise BillingError(ErrorCode.INVALID_INPUT, Detail("{name}: must be a list", name=name), field=name)
     if len(values) > MOST_ACCOUNTS:
         raise BillingError(
@@ -142,10 +143,10 @@ def first_named(texts: Collection[str]) -> Detail:
 
 
 def _region(text: str) -> str:
-    """US-CA of "US-CA", "us-ca" and "USA-California"; empty where there is no such country or no region."""
+    """US-CA of "US-CA", "us-ca" and "USA-California"; empty where there is no such country or no such region."""
     named, _, region = text.partition("-")
     country = country_code(named)
-    return f"{country}-{region_code(country, region)}" if country and region.strip() else ""
+    return f"{country}-{region_code(country, region)}" if country and region.strip() and is_region(country, region) else ""
 
 
 def _method(text: str) -> str:
@@ -156,7 +157,7 @@ def _date(value: Any) -> date | None:
     if not value or isinstance(value, date):
         return value or None
     try:
-        return date.fromisoformat(str(value))
+        return day_of(str(value))
     except ValueError:
         raise BillingError(ErrorCode.INVALID_DATE, Detail("due_until: {value}", value=value), field="due_until") from None
 
@@ -196,7 +197,7 @@ def accounts_of_filter(client: Client, chosen: AccountFilter, mode: RunMode, tod
     """The accounts that a filter finds among those with a cycle to bill: due by today, or with RunMode.ADVANCE after today.
 
     `due_until` bounds their next bill dates."""
-    rows = Account.objects.filter(client=client)
+    rows: QuerySet[Account] = Account.objects.filter(client=client)
     last = chosen.due_until
     if mode == RunMode.ADVANCE:
         rows = rows.filter(next_bill_date__gt=today)

@@ -46,7 +46,7 @@ def check_plans(run: BillingRun, planned: Iterable[Planned | Refused]) -> None:
                 account_no=one.account_no,
                 amount=one.plan.total_amount,
                 currency=currency,
-                limit=f"{limit.normalize():f}",
+                limit=_plain(limit),
             )
             raise LimitExceeded(Exceeded("stop_above_invoice", reason))
 
@@ -70,7 +70,7 @@ def _refused_percent(run: BillingRun) -> Exceeded | None:
     accounts = run.outcomes.exclude(result=RunResult.IN_ANOTHER_RUN).count()
     if not _refused_above(run, int(accounts * percent / 100)):
         return None
-    reason = Detail("More than {percent} % of the accounts were refused.", percent=f"{percent.normalize():f}")
+    reason = Detail("More than {percent} % of the accounts were refused.", percent=_plain(percent))
     return Exceeded("stop_above_refused_percent", reason)
 
 
@@ -87,15 +87,21 @@ def _percent_of_last(run: BillingRun) -> Exceeded | None:
     for currency in sorted(now.keys() & before.keys()):
         most = before[currency] * percent / 100
         if now[currency] > most:
-            shown = f"{rounded(now[currency], currency_of(currency))} {currency.upper()}"
+            amount = rounded(now[currency], currency_of(currency))
+            shown = Detail("{amount} {currency}", amount=amount, currency=currency.upper())
             reason = Detail(
                 "The total of {total} is above {percent} % of run {run}.",
                 total=shown,
-                percent=f"{percent.normalize():f}",
+                percent=_plain(percent),
                 run=last.pk,
             )
             return Exceeded("stop_above_percent_of_last", reason)
     return None
+
+
+def _plain(number: Decimal) -> Decimal:
+    """Return a number without trailing zeros, and without an exponent."""
+    return Decimal(f"{number.normalize():f}")
 
 
 def last_finished_run(run: BillingRun) -> BillingRun | None:

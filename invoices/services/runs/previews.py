@@ -13,7 +13,7 @@ from invoices.plan import InvoicePlan
 from invoices.services.documents.outcomes import Planned, Refused
 from invoices.services.planning.previewing import preview_invoices
 from invoices.services.runs.batches import request_in
-from invoices.services.runs.due_accounts import DueAccounts, count_due, due_accounts
+from invoices.services.runs.due_accounts import DueAccounts, count_due, due_accounts, not_in_runs
 from invoices.services.runs.figures import AMOUNTS, CurrencyTotals, RefusalCount
 from invoices.services.runs.filters import NO_FILTER, AccountFilter
 
@@ -38,7 +38,8 @@ def preview_run(
     mode: RunMode = RunMode.AS_CONFIGURED,
 ) -> RunPreview:
     """Plan the first `sample` accounts that a run takes in. Nothing is written."""
-    numbers = list(due_accounts(client, today, chosen, mode).order_by("pk").values_list("pk", flat=True)[:sample])
+    taken_in = not_in_runs(due_accounts(client, today, chosen, mode))
+    numbers = list(taken_in.order_by("pk").values_list("pk", flat=True)[:sample])
     planned = preview_invoices(client=client, account_nos=numbers, request=request_in(mode, today))
     plans = [one.plan for one in planned if isinstance(one, Planned)]
     billed: dict[str, list[InvoicePlan]] = defaultdict(list)

@@ -2,29 +2,29 @@
 with it: `manage.py work`, a command, or an open page."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Count, OuterRef, QuerySet, Subquery, TextChoices
 from django.utils import timezone
 
 from accounts import receipts
 from accounts.callers import Caller
 from accounts.models import Client
-from accounts.trail import Act, record_acts
 from billing_site.common.languages import in_english
-from billing_site.errors import BillingError, Detail, ErrorCode, stored_detail, word
+from billing_site.errors import BillingError, Detail, ErrorCode, listed, stored_detail, word
 from invoices.kinds import ACTIVE_RUNS, ENDED_RUNS, RUN_TRANSITIONS, RunMode, RunResult, RunState
 from invoices.models import BillingRun, RunOutcome, Worker
 from invoices.services.documents.rights import check_may_generate
 from invoices.services.runs.batches import claim_accounts, insert_outcomes, is_at_work, release, settle_batch
 from invoices.services.runs.due_accounts import due_accounts
-from invoices.services.runs.filters import NO_FILTER, AccountFilter
+from invoices.services.runs.filters import MOST_NAMED, NO_FILTER, AccountFilter
+from invoices.services.runs.left_out import left_out
 from invoices.services.runs.limits import LIMITS, Exceeded, LimitExceeded, exceeded_limit
-from invoices.services.work.waking import wake
+from invoices.services.work.machines import Machine
 from invoices.services.work.workers import beat, working
 
 WORK = "billing runs"
@@ -77,8 +77,22 @@ def plan_run(
     receipts.use(client, caller.receipt, row_no=run.pk)
     found = insert_outcomes(run, due_accounts(client, today, chosen, mode))
     if not found and chosen != NO_FILTER:
-        raise BillingError(ErrorCode.NO_ACCOUNTS_FOUND, field="filter")
+        raise _nobody_found(client, today, chosen, mode)
     return run
+
+
+def _nobody_found(client: Client, today: date, chosen: AccountFilter, mode: RunMode) -> BillingError:
+    """The refusal of a filter that finds no account. It names the first accounts that the filter lists."""
+    first = left_out(client, today, chosen, mode).first[:MOST_NAMED]
+    if not first:
+        return BillingError(ErrorCode.NO_ACCOUNTS_FOUND, field="filter")
+    named = [
+        Detail("{account}: next bill date {day}", account=one.client_acct_id, day=one.next_bill_date)
+        if one.next_bill_date
+        else Detail("{account}: nothing to bill", account=one.client_acct_id)
+        for one in first
+    ]
+    return BillingError(ErrorCode.NO_ACCOUNTS_FOUND, listed(named), field="filter")
 
 
 def _check_day(chosen: AccountFilter, mode: RunMode, today: date) -> None:
@@ -177,10 +191,10 @@ def cancel_run(run: BillingRun, *, caller: Caller) -> BillingRun:
     if BillingRun.objects.get(pk=run.pk).state == RunState.PLANNED:
         return _end_cancelled(_locked(run), caller)
     cancelling = _move(run, RunState.CANCELLING, caller=caller)
-    return cancelling if is_at_work(run) else _end_cancelled(cancelling)
+    return cancelling if is_at_work(run) else _end_cancelled(cancelling, WORKER)
 
 
-def _end_cancelled(run: BillingRun, caller: Caller | None = None) -> BillingRun:
+def _end_cancelled(run: BillingRun, caller: Caller) -> BillingRun:
     run.outcomes.filter(result=RunResult.WAITING).update(result=RunResult.CANCELLED)
     return _move(run, RunState.CANCELLED, caller=caller, finished_at=timezone.now())
 
@@ -268,12 +282,12 @@ def _end_if_done(run: BillingRun) -> None:
         if locked.state == RunState.RUNNING:
             _finish_if_done(locked)
         elif locked.state == RunState.CANCELLING and not is_at_work(run):
-            _end_cancelled(locked)
+            _end_cancelled(locked, WORKER)
 
 
 def _finish_if_done(run: BillingRun) -> None:
     if not run.outcomes.filter(result=RunResult.WAITING).exists():
-        _move(run, RunState.FINISHED, finished_at=timezone.now())
+        _move(run, RunState.FINISHED, caller=WORKER, finished_at=timezone.now())
 
 
 def stop_run(run: BillingRun, exceeded: Exceeded) -> None:
@@ -281,35 +295,11 @@ def stop_run(run: BillingRun, exceeded: Exceeded) -> None:
     with transaction.atomic():
         if _locked(run).state == RunState.RUNNING:
             reason, detail = exceeded.reason[:300], stored_detail(exceeded.reason)
-            _move(run, RunState.STOPPED, caller=STOPPER, stop_reason=reason, stop_detail=detail, stopped_by=exceeded.limit)
+            _move(run, RunState.STOPPED, caller=WORKER, stop_reason=reason, stop_detail=detail, stopped_by=exceeded.limit)
 
 
-STOPPER = Caller(process="run")
-"""Who is on record for stopping a run."""
-
-
-@transaction.atomic
-def _move(
-    run: BillingRun, to: RunState, *, only: Iterable[RunState] = (), caller: Caller | None = None, **columns: Any
-) -> BillingRun:
-    """Change the state of a run, and other columns, in the database and in the row that is given. With `caller` an event says
-    who did it. Refuses (90111) what RUN_TRANSITIONS does not allow, and a state that is not in `only`."""
-    locked = _locked(run)
-    before = RunState(locked.state)
-    if to not in RUN_TRANSITIONS[before] or (only and before not in only):
-        raise _wrong_state(locked)
-    BillingRun.objects.filter(pk=run.pk).update(state=to, **columns)
-    if caller is not None:
-        after = {"state": to.value, "reason": columns.get("stop_reason", "")}
-        record_acts(locked.client, caller, [Act(f"run.{to.value}", before={"state": before.value}, after=after, row_no=run.pk)])
-    run.refresh_from_db()
-    if to in (RunState.RUNNING, RunState.CANCELLING):
-        wake(WORK)
-    return run
-
-
-def _locked(run: BillingRun) -> BillingRun:
-    return BillingRun.objects.select_for_update(no_key=True).get(pk=run.pk)
+WORKER = Caller(process="run")
+"""Who is on record for stopping and ending a run."""
 
 
 def _wrong_state(run: BillingRun) -> BillingError:
@@ -318,6 +308,20 @@ def _wrong_state(run: BillingRun) -> BillingError:
         Detail("run {run} is {state}", run=run.pk, state=word(in_english(RunState(run.state).label).lower())),
         field="state",
     )
+
+
+def _said(run: BillingRun, to: TextChoices) -> dict[str, Any]:
+    """Return what the event of an ended run says: whether it was a dry run, and the number of accounts of each result."""
+    if to not in ENDED_RUNS:
+        return {}
+    counts = run.outcomes.order_by("result").values_list("result").annotate(Count("pk"))
+    return {"is_dry_run": run.is_dry_run, "outcomes": dict(counts)}
+
+
+RUN_STATES = Machine(
+    BillingRun, RunState, RUN_TRANSITIONS, "run", _wrong_state, (RunState.RUNNING, RunState.CANCELLING), WORK, _said
+)
+_move, _locked = RUN_STATES.move, RUN_STATES.locked
 
 
 def check_not_running(run: BillingRun) -> None:

@@ -5,6 +5,7 @@ import logging
 from django.db import InterfaceError, OperationalError
 
 from accounts.staff import caller_of
+from billing_site.common.work_now import note_work
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import RunState
 from invoices.models import BillingRun, Worker
@@ -24,6 +25,7 @@ def do_batches(worker: Worker) -> bool:
 
 def _do_batch(run: BillingRun, worker: Worker) -> int:
     """A run that fails by an unexpected error is stopped, so that a person looks at it."""
+    note_work(run=run.pk, client=run.client_id)
     try:
         return work_on_run(run, worker=worker, caller=caller_of(run.started_by), size=ACCOUNTS_AT_ONCE)
     except (OperationalError, InterfaceError):

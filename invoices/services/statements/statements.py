@@ -3,40 +3,42 @@
 The transaction that issues a document stores its statement as requested, so a statement is not lost if the process dies. A
 failure is stored, and the statement can be sent again. A statement is sent twice only if a process dies while it sends it.
 
-If the mail server does not answer, it is not tried again in the same call. The remaining statements fail too, and
-`send_unsent` tries them later. Where the client wants the PDF attached, a statement is not sent without it: it fails if the PDF
-cannot be made, and `send_unsent` sends it when the PDF is there.
+If the mail server does not answer, it is not tried again in the same call. The remaining statements fail too. What fails for a
+time is tried again by workers, after longer and longer pauses within three days, and by `send_unsent`. Where the client wants
+the PDF attached, a statement is not sent without it: it fails if the PDF cannot be made, and `send_unsent` sends it when the
+PDF is there.
+
+Contacts that want copies get a statement of their own, so each has its result. They are requested when the first one is begun.
 """
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
-from smtplib import SMTPException, SMTPServerDisconnected
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple
 
-from django.core import mail
-from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts import receipts
 from accounts.callers import Caller
-from accounts.kinds import ContactRole
+from accounts.kinds import ContactRole, EInvoiceFormat
 from accounts.models import Client, Contact
 from accounts.receipts import StillAtWork
 from accounts.rights import SEND_STATEMENTS, check_may
 from accounts.trail import Act, record_acts
 from billing_site.common.compiled_reads import compiled_read
-from billing_site.common.storage import insert_objects
+from billing_site.common.storage import insert_new_rows, insert_objects
 from billing_site.errors import BillingError, Detail, ErrorCode, word
-from invoices.kinds import FileState, InvoiceStatus, StatementStatus
+from invoices.kinds import FileKind, FileState, InvoiceStatus, StatementStatus
 from invoices.models import DocumentFile, Invoice, Statement
 from invoices.services.money.ledger.entries import PostedBy
-from invoices.services.printing.files import file_of_document
-from invoices.services.printing.printed import StatementParts, statement_context, statement_parts
+from invoices.services.printing.files import e_invoice_of_document, file_of_document
+from invoices.services.printing.printed import StatementParts, statement_parts
+from invoices.services.statements.mail_texts import MailTexts, mail_texts
+from invoices.services.statements.mails import Failure, Mails, check_deliverable, failure_of
+from invoices.services.statements.written import statement_mail
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +50,8 @@ UNDER_WAY = timedelta(hours=1)
 
 AT_ONCE = 100
 
-NO_ANSWER = f"{ErrorCode.STATEMENT_NOT_SENT.message}: the mail server does not answer"
-"""The message of a statement that failed because the mail server as a whole did not answer."""
+PAUSES = [timedelta(minutes=5), timedelta(minutes=20), *(timedelta(hours=hours) for hours in (1, 4, 12, 24, 24))]
+"""After each failure for a time, how long until the next try. Then the statement has failed."""
 
 
 class StatementRequest(NamedTuple):
@@ -59,11 +61,14 @@ class StatementRequest(NamedTuple):
     contact: int | None = None
 
 
-class _Facts(NamedTuple):
-    """What is read to send statements. `addresses` has one e-mail address per account."""
+class _Recipients(NamedTuple):
+    """The e-mail address for statements of an account, and the contacts that get copies."""
 
-    parts: Mapping[int, StatementParts]
-    addresses: Mapping[int, str]
+    address: str
+    copies: Sequence[int]
+
+
+NOBODY = _Recipients("", ())
 
 
 def request_statements(requested: Sequence[StatementRequest], posted_by: PostedBy) -> None:
@@ -82,10 +87,10 @@ def _requested(requested: StatementRequest, identity: str, at: datetime) -> Stat
 
 
 def send_requested(invoice_nos: Collection[int]) -> dict[int, Statement]:
-    """Send the requested statements of these documents, after the commit. Returns each that was tried, by document. Never
-    raises."""
+    """Send the requested statements of these documents, after the commit. Returns each that was tried, by document, without
+    copies. Never raises."""
     try:
-        return {statement.invoice_id: statement for statement in _send(_requested_of(invoice_nos))}
+        return {one.invoice_id: one for one in _send(_requested_of(invoice_nos)) if one.copy_of_id is None}
     except Exception:
         logger.exception("sending statements failed")
         return {}
@@ -99,8 +104,8 @@ def _requested_of(invoice_nos: Collection[int]) -> QuerySet[Statement]:
 def send_unsent(*, client: Client, progress: Callable[[Statement], object] = lambda statement: None) -> list[Statement]:
     """Send all statements of the client that are not sent yet, and return those that were tried, in order.
 
-    These are requested ones, those whose process has died, and those that failed because the mail server did not answer or
-    because a PDF was missing that is there by now, unless a later statement of the same document was begun.
+    These are requested ones, those whose process has died, and those that failed for a time or because a PDF was missing that
+    is there by now, unless a later statement of the same document was begun.
     """
     unsent = Statement.objects.filter(
         Q(status=StatementStatus.REQUESTED) | _process_died() | _can_be_tried_again(), invoice__client=client
@@ -115,6 +120,13 @@ def send_unsent(*, client: Client, progress: Callable[[Statement], object] = lam
         last = numbers[-1]
     mails.close()
     return sent
+
+
+def send_again_in_time(at: datetime) -> list[Statement]:
+    """Send the statements of all clients that failed for a time and are to be tried again by now, `AT_ONCE` of them. Returns
+    those that were tried."""
+    failed = Statement.objects.filter(no_later_one(), status=StatementStatus.FAILED, next_try_at__lte=at)
+    return _send(_read(failed.filter(pk__in=list(failed.order_by("next_try_at", "pk").values_list("pk", flat=True)[:AT_ONCE]))))
 
 
 def resend_statement(
@@ -144,7 +156,7 @@ def resend_statement(
     with transaction.atomic():
         begun.save()
         receipts.use(client, caller.receipt, invoice_no=invoice_no, row_no=begun.pk)
-    (statement,) = _send(_read(Statement.objects.filter(pk=begun.pk)), begun=True, mails=mails)
+    statement, *_copies = _send(_read(Statement.objects.filter(pk=begun.pk)), begun=True, mails=mails)
     return _recorded(statement, client, caller)
 
 
@@ -168,18 +180,23 @@ def _recorded(statement: Statement, client: Client, caller: Caller) -> Statement
     return statement
 
 
+def no_later_one() -> Q:
+    """Select statements that no later one of their document follows. Copies do not count as later ones."""
+    return ~Q(Exists(Statement.objects.filter(invoice=OuterRef("invoice"), pk__gt=OuterRef("pk"), copy_of=None)))
+
+
 def _process_died() -> Q:
     """Select statements whose process died while sending."""
     return Q(status=StatementStatus.SENDING, settled_at__lt=timezone.now() - UNDER_WAY)
 
 
 def _can_be_tried_again() -> Q:
-    """Select failed statements that could be sent now, and that no later one of the document follows: the mail server did not
-    answer, or a PDF was missing that is made by now."""
-    later = Statement.objects.filter(invoice=OuterRef("invoice"), pk__gt=OuterRef("pk"))
-    made = DocumentFile.objects.filter(invoice=OuterRef("invoice"), state=FileState.MADE)
-    has_its_file = Q(Exists(made), error_code=ErrorCode.FILE_NOT_MADE.number)
-    return Q(Q(message=NO_ANSWER) | has_its_file, ~Exists(later), status=StatementStatus.FAILED)
+    """Select failed statements that could be sent now, and that no later one of the document follows: they failed for a time,
+    or a file was missing that is made by now."""
+    files = DocumentFile.objects.filter(invoice=OuterRef("invoice"))
+    made, unmade = files.filter(state=FileState.MADE), files.exclude(state=FileState.MADE)
+    has_its_file = Q(Exists(made), ~Exists(unmade), error_code=ErrorCode.FILE_NOT_MADE.number)
+    return Q(Q(next_try_at__isnull=False) | has_its_file, no_later_one(), status=StatementStatus.FAILED)
 
 
 def _contact(invoice: Invoice, contact_no: int) -> int:
@@ -199,7 +216,7 @@ def _with_documents(statements: QuerySet[Statement]) -> QuerySet[Statement]:
 
 
 def _send(chosen: Sequence[Statement], *, begun: bool = False, mails: "Mails | None" = None) -> list[Statement]:
-    """Send each statement that no other process has claimed, and return those that were tried.
+    """Send each statement that no other process has claimed, then its copies, and return those that were tried.
 
     Each is claimed just before it is sent. So if this process dies, the remaining ones are still requested. `mails` belongs to
     the caller, who closes it. `begun` says that they are claimed already.
@@ -207,59 +224,86 @@ def _send(chosen: Sequence[Statement], *, begun: bool = False, mails: "Mails | N
     if not chosen:
         return []
     facts = _facts_of_all(chosen)
+    recipients = _recipients({statement.invoice.account_id for statement in chosen})
     own, mails = mails is None, mails or Mails()
     sent = []
     for statement in chosen:
-        if begun or _claim(statement):
-            _send_one(statement, facts, mails)
+        recipient = recipients.get(statement.invoice.account_id, NOBODY)
+        if _begin(statement, recipient, begun=begun):
+            _send_one(statement, recipient.address, facts, mails)
             sent.append(statement)
+    sent += _send_copies(sent, mails) if any(one.copies for one in recipients.values()) else []
     if own:
         mails.close()
     return sent
 
 
-def _facts_of_all(chosen: Sequence[Statement]) -> _Facts | None:
-    """Return None if a document cannot be read. Each is then read by itself, so that the others are still sent."""
+def _send_copies(sent: Sequence[Statement], mails: Mails) -> list[Statement]:
+    copies = Statement.objects.filter(copy_of__in=[one.pk for one in sent], status=StatementStatus.REQUESTED)
+    return _send(_read(copies), mails=mails)
+
+
+class _Facts(NamedTuple):
+    """What is read to write e-mails: parts of documents by number, and the texts of their clients."""
+
+    parts: Mapping[int, StatementParts]
+    texts: MailTexts
+
+
+def _facts_of_all(chosen: Sequence[Statement]) -> _Facts:
+    """Return no parts if a document cannot be read. Each is then read by itself, so that the others are still sent."""
+    texts = mail_texts({statement.invoice.client_id for statement in chosen})
     try:
-        return _facts(chosen)
+        return _Facts(statement_parts([statement.invoice for statement in chosen]), texts)
     except Exception:
         logger.exception("statements could not be read together")
-        return None
+        return _Facts({}, texts)
 
 
-def _facts(chosen: Sequence[Statement]) -> _Facts:
-    invoices = {statement.invoice_id: statement.invoice for statement in chosen}
-    addresses = _addresses({invoice.account_id for invoice in invoices.values()})
-    return _Facts(statement_parts(list(invoices.values())), addresses)
-
-
-def _send_one(statement: Statement, facts: _Facts | None, mails: "Mails") -> None:
-    """Send a claimed statement and store the result. Of an error only the type is kept: its text may contain secrets."""
-    code, message = ErrorCode.OK, ""
+def _send_one(statement: Statement, address: str, facts: _Facts, mails: Mails) -> None:
+    """Send a claimed statement and store the result."""
+    invoice, failure = statement.invoice, None
     try:
-        facts = facts or _facts([statement])
-        statement.email = _address(statement, facts.addresses)
-        if statement.email:
-            invoice = statement.invoice
-            message_to_send = statement_mail(invoice, facts.parts[invoice.pk], statement.email, None)
-            mails.send(_with_pdf(message_to_send, invoice))
-        else:
-            code, message = ErrorCode.NO_STATEMENT_ADDRESS, ErrorCode.NO_STATEMENT_ADDRESS.message
+        statement.email = statement.contact.email if statement.contact is not None else address
+        check_deliverable(statement.email)
+        part = facts.parts.get(invoice.pk) or statement_parts([invoice])[invoice.pk]
+        message = _with_pdf(statement_mail(invoice, part, facts.texts, statement.email), invoice)
+        statement.message_id = message.extra_headers["Message-ID"]
+        mails.send(message)
+        statement.provider_id = mails.provider_id_of(message)
     except BillingError as refusal:
         if refusal.code is ErrorCode.FILE_BEING_MADE:
             _put_back(statement)
             return
-        logger.warning("statement of invoice %s was not sent: its PDF cannot be made", statement.invoice_id)
-        code, message = refusal.code, refusal.message
-    except ServerDoesNotAnswer:
-        logger.warning("statement of invoice %s was not sent: the mail server does not answer", statement.invoice_id)
-        code, message = ErrorCode.STATEMENT_NOT_SENT, NO_ANSWER
+        failure = Failure(refusal.code, refusal.message)
     except Exception as error:
-        logger.exception("statement of invoice %s was not sent", statement.invoice_id)
-        code, message = ErrorCode.STATEMENT_NOT_SENT, f"{ErrorCode.STATEMENT_NOT_SENT.message}: {type(error).__name__}"
-    statement.status = StatementStatus.SENT if code is ErrorCode.OK else StatementStatus.FAILED
-    statement.error_code, statement.message, statement.settled_at = code.number, message[:300], timezone.now()
-    statement.save(update_fields=["email", "status", "error_code", "message", "settled_at"])
+        failure = failure_of(error)
+        logger.warning("statement of invoice %s was not sent", statement.invoice_id, exc_info=not failure.for_a_time)
+    _store(statement, failure)
+
+
+def _store(statement: Statement, failure: Failure | None) -> None:
+    now = timezone.now()
+    statement.status = StatementStatus.SENT if failure is None else StatementStatus.FAILED
+    statement.error_code, statement.message = (0, "") if failure is None else (failure.code.number, failure.message[:300])
+    pause = PAUSES[statement.tries : statement.tries + 1] if failure is not None and failure.for_a_time else []
+    statement.next_try_at = now + pause[0] if pause else None
+    statement.tries += 1
+    statement.settled_at = now
+    statement.save(update_fields=RESULT_FIELDS)
+
+
+RESULT_FIELDS = (
+    "email",
+    "status",
+    "error_code",
+    "message",
+    "settled_at",
+    "message_id",
+    "provider_id",
+    "tries",
+    "next_try_at",
+)
 
 
 def _put_back(statement: Statement) -> None:
@@ -269,73 +313,27 @@ def _put_back(statement: Statement) -> None:
 
 
 def _with_pdf(message: EmailMessage, invoice: Invoice) -> EmailMessage:
-    """Return the e-mail with the document's PDF, if the client wants it. Refuses with FILE_BEING_MADE and FILE_NOT_MADE."""
+    """Return the e-mail with the document's PDF and electronic invoice, if the client wants it. Factur-X is in the PDF.
+
+    Refuses with FILE_BEING_MADE and FILE_NOT_MADE."""
     if invoice.client.attach_pdf:
         file = file_of_document(invoice.client, invoice.pk)
         message.attach(file.name, file.content, file.media_type)
+        if invoice.files.filter(kind=FileKind.E_INVOICE, format=EInvoiceFormat.UBL).exists():
+            e_invoice = e_invoice_of_document(invoice.client, invoice.pk)
+            message.attach(e_invoice.name, e_invoice.content, e_invoice.media_type)
     return message
 
 
-class ServerDoesNotAnswer(Exception):
-    """The mail server does not answer or cannot be reached. No further mail is tried."""
-
-
-class Mails:
-    """One connection to the mail server for all mails of a batch. It is opened again if the server closed it.
-
-    If the server does not answer once, no further mail is tried.
-    """
-
-    def __init__(self) -> None:
-        self._connection: Any = None
-        self._is_silent = False
-
-    def send(self, message: EmailMessage) -> None:
-        if self._is_silent:
-            raise ServerDoesNotAnswer
-        kept = self._connection is not None
-        try:
-            self._send(message)
-        except SMTPServerDisconnected:
-            # Mail servers close a connection after many mails, or after a pause.
-            if not kept:
-                raise
-            self._send(message)
-
-    def _send(self, message: EmailMessage) -> None:
-        try:
-            if self._connection is None:
-                self._open()
-            message.connection = self._connection
-            message.send()
-        except Exception as error:
-            self.close()
-            if _has_timed_out(error):
-                self._give_up(error)
-            raise
-
-    def _open(self) -> None:
-        self._connection = mail.get_connection()
-        try:
-            self._connection.open()
-        except (OSError, SMTPException) as error:
-            self._give_up(error)
-
-    def _give_up(self, error: Exception) -> NoReturn:
-        self._is_silent = True
-        raise ServerDoesNotAnswer from error
-
-    def close(self) -> None:
-        """An error here is ignored: what was sent is sent."""
-        connection, self._connection = self._connection, None
-        with suppress(Exception):
-            if connection is not None:
-                connection.close()
-
-
-def _has_timed_out(error: BaseException) -> bool:
-    """smtplib reports a timeout during a mail as a closed connection."""
-    return isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
+def _begin(statement: Statement, recipient: _Recipients, *, begun: bool) -> bool:
+    """Claim a statement, if it is not begun, and request its copies."""
+    if not recipient.copies or statement.contact_id is not None:
+        return begun or _claim(statement)
+    with transaction.atomic():
+        begun = begun or _claim(statement)
+        if begun:
+            _request_copies(statement, recipient.copies)
+    return begun
 
 
 def _claim(statement: Statement) -> bool:
@@ -344,33 +342,42 @@ def _claim(statement: Statement) -> bool:
     return bool(rows.update(status=StatementStatus.SENDING, settled_at=timezone.now()))
 
 
-def _addresses(account_nos: Collection[int]) -> dict[int, str]:
-    """Return the e-mail address for statements of each account."""
-    rows = Contact.objects.filter(account__in=account_nos).exclude(email="").order_by("-contact_no")
-    found: dict[int, tuple[int, str]] = {}
-    for account_no, role, email in rows.values_list("account_id", "role", "email"):
-        place = ROLES.index(ContactRole(role))
-        if account_no not in found or place <= found[account_no][0]:
-            found[account_no] = (place, email)
-    return {account_no: email for account_no, (_, email) in found.items()}
+def _request_copies(statement: Statement, contacts: Sequence[int]) -> None:
+    copies = [
+        {
+            "invoice_id": statement.invoice_id,
+            "contact_id": contact,
+            "copy_of_id": statement.pk,
+            "status": StatementStatus.REQUESTED.value,
+            "requested_by": statement.requested_by,
+            "requested_at": statement.requested_at,
+            **{"email": "", "error_code": 0, "message": "", "message_id": "", "provider_id": "", "tries": 0},
+        }
+        for contact in contacts
+    ]
+    fields = list(copies[0])
+    insert_new_rows(Statement, fields, [[*one.values()] for one in copies], unique=("copy_of_id", "contact_id"))
 
 
-def _address(statement: Statement, addresses: Mapping[int, str]) -> str:
-    if statement.contact is not None:
-        return statement.contact.email
-    return addresses.get(statement.invoice.account_id, "")
+def _recipients(account_nos: Collection[int]) -> dict[int, _Recipients]:
+    """Return who gets the statements of each account: the first contact with an e-mail address, by role, and those who want
+    copies, in the order of their numbers, but for the same address."""
+    contacts: dict[int, list[Contact]] = {}
+    columns = ("account_id", "role", "email", "copy_of_statements")
+    for contact in Contact.objects.filter(account__in=account_nos).exclude(email="").only(*columns).order_by("contact_no"):
+        contacts.setdefault(contact.account_id, []).append(contact)
+    return {account_no: _recipients_among(mine) for account_no, mine in contacts.items()}
 
 
-def statement_mail(invoice: Invoice, parts: StatementParts, to: str, connection: Any) -> EmailMultiAlternatives:
-    """Return the e-mail of a statement to one address, as HTML and as plain text. It is not sent."""
-    shown = statement_context(invoice, parts)
-    # Both templates switch to the language of the document themselves.
-    message = EmailMultiAlternatives(
-        subject=" ".join(f"{shown['seller'].get('name', '')}: {shown['title']}".split()),
-        body=render_to_string("invoices/statement.txt", shown),
-        to=[to],
-        reply_to=[invoice.client.reply_to] if invoice.client.reply_to else [],
-        connection=connection,
-    )
-    message.attach_alternative(render_to_string("invoices/statement.html", shown), "text/html")
-    return message
+def _recipients_among(contacts: Sequence[Contact]) -> _Recipients:
+    first, copies = statement_contacts(contacts)
+    return _Recipients(first.email, [one.pk for one in copies]) if first is not None else NOBODY
+
+
+def statement_contacts(contacts: Sequence[Contact]) -> tuple[Contact | None, list[Contact]]:
+    """Return the contact of an account that gets its statements, and those that get copies. The contacts are in the order of
+    their numbers."""
+    reachable = [one for one in contacts if one.email]
+    first = min(reachable, key=lambda contact: ROLES.index(ContactRole(contact.role)), default=None)
+    copies = [one for one in reachable if one.copy_of_statements and first is not None and one.email != first.email]
+    return first, copies

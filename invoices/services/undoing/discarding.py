@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from accounts.callers import Caller
+from accounts.event_types import REGENERATED
 from accounts.models import Client
 from accounts.trail import Act, record_acts
 from invoices.kinds import InvoiceStatus
@@ -36,18 +38,16 @@ def discard_locked(
         client,
         caller,
         [
-            Act(
-                "invoice.discarded",
-                account_no,
-                invoice_no,
-                before={"status": "pending"},
-                after={"status": "discarded", "reason": remarks.reason, **_replaced(invoice_no, replaced_by or {})},
-            )
+            _act(invoice_no, account_no, remarks, (replaced_by or {}).get(invoice_no))
             for invoice_no, account_no in invoices.items()
         ],
         at,
     )
 
 
-def _replaced(invoice_no: int, replaced_by: Mapping[int, int]) -> dict[str, int]:
-    return {"replaced_by": replaced_by[invoice_no]} if invoice_no in replaced_by else {}
+def _act(invoice_no: int, account_no: int, remarks: Remarks, replaced_by: int | None) -> Act:
+    after: dict[str, Any] = {"status": "discarded", "reason": remarks.reason}
+    if replaced_by is not None:
+        after["replaced_by"] = replaced_by
+    public = None if replaced_by is None else REGENERATED
+    return Act("invoice.discarded", account_no, invoice_no, before={"status": "pending"}, after=after, type=public)

@@ -5,7 +5,7 @@ within one call, over time, and for calls at the same moment.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
@@ -69,7 +69,7 @@ class StoredEntry(NamedTuple):
 
 def refused(record_id: str | None, error: BillingError, messages: Mapping[str, list[str]] | None = None) -> UsageResult:
     if messages is None:
-        messages = {error.field: [error.message]} if error.field else {}
+        messages = {error.field: [error.at_field]} if error.field else {}
     return UsageResult(record_id, LoadResult.REFUSED, error=error, messages=messages)
 
 
@@ -96,12 +96,38 @@ def load_usage(
         )
     read = [record for record in records if isinstance(record, UsageRecord)]
     stored = _stored(client, {record.record_id for record in read})
-    checked, new = _checked(client, records, read_targets(client, read), stored, now)
+    targets = read_targets(client, read)
+    checked, new = _checked(client, records, targets, stored, now)
     if dry_run:
         stored |= {record_id: StoredEntry(None, entry, is_new=True) for record_id, entry in new.items()}
     else:
-        stored |= _insert(client, new)
+        stored |= _insert(client, new, targets)
     return list(_results(checked, stored))
+
+
+class PlannedUsage(NamedTuple):
+    """Usage of a day as its plan instance counts it."""
+
+    plan_instance_no: int
+    service_no: int
+    used_on: date
+    units: Decimal
+
+
+def planned_usage(*, client: Client, record: UsageRecord, now: datetime) -> PlannedUsage | None:
+    """Return a record as `load_usage` would store it, or None if it is loaded already. Writes nothing. Refuses the same, rights
+    aside."""
+    targets, stored = read_targets(client, [record]), _stored(client, [record.record_id])
+    (checked,), new = _checked(client, [record], targets, stored, now)
+    if isinstance(checked, UsageResult):
+        assert checked.error is not None
+        raise checked.error
+    entry = new.get(record.record_id)
+    if entry is None or entry.plan_instance_no is None:
+        return None
+    charged = targets.charged_units(entry.account_no, entry.service_no, entry.plan_instance_no, entry.units)
+    used_on = entry.used_at.astimezone(ZoneInfo(client.time_zone)).date()
+    return PlannedUsage(entry.plan_instance_no, entry.service_no, used_on, entry.units if charged is None else charged)
 
 
 def _checked(
@@ -154,7 +180,7 @@ def _entry(record: UsageRecord, targets: Targets, now: datetime) -> UsageEntry:
     )
 
 
-def _insert(client: Client, new: Mapping[str, UsageEntry]) -> dict[str, StoredEntry]:
+def _insert(client: Client, new: Mapping[str, UsageEntry], targets: Targets) -> dict[str, StoredEntry]:
     """Store entries, and return what is stored under their ids. Another call may have stored a record first."""
     if not new:
         return {}
@@ -163,9 +189,16 @@ def _insert(client: Client, new: Mapping[str, UsageEntry]) -> dict[str, StoredEn
         numbers = dict(zip(new, reserve_ids(Usage, len(new)), strict=True))
         insert_new_rows(
             Usage,
-            ("id", "client_id", *ENTRY_FIELDS, "used_on", "loaded_at"),
+            ("id", "client_id", *ENTRY_FIELDS, "charged_units", "used_on", "loaded_at"),
             [
-                (numbers[record_id], client.pk, *entry, entry.used_at.astimezone(zone).date(), loaded_at)
+                (
+                    numbers[record_id],
+                    client.pk,
+                    *entry,
+                    targets.charged_units(entry.account_no, entry.service_no, entry.plan_instance_no, entry.units),
+                    entry.used_at.astimezone(zone).date(),
+                    loaded_at,
+                )
                 for record_id, entry in new.items()
             ],
             unique=("client_id", "record_id"),
@@ -175,7 +208,8 @@ def _insert(client: Client, new: Mapping[str, UsageEntry]) -> dict[str, StoredEn
             for record_id, one in _stored(client, new).items()
         }
     # Another record that blocked the insert may have been removed since. Try again.
-    return stored | _insert(client, {record_id: entry for record_id, entry in new.items() if record_id not in stored})
+    missing = {record_id: entry for record_id, entry in new.items() if record_id not in stored}
+    return stored | _insert(client, missing, targets)
 
 
 def _stored(client: Client, record_ids: Collection[str]) -> dict[str, StoredEntry]:

@@ -6,8 +6,9 @@ belongs to the last cycle of the ended plan.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.db.models import F, Q, QuerySet
@@ -15,6 +16,7 @@ from django.db.models import F, Q, QuerySet
 from accounts.kinds import ChargeType
 from accounts.models import PlanCharge, PlanInstance
 from accounts.periods import ONE_DAY
+from accounts.rates import PerRecord
 from billing_site.common.storage import update_rows
 from invoices.models import Usage
 
@@ -34,7 +36,27 @@ class _Metered(NamedTuple):
 def move_usage(account_nos: Iterable[int]) -> None:
     """Move usage that no invoice holds to the plans of its days. Under the accounts' locks. One query if nothing moves."""
     rows = Usage.objects.filter(account__in=account_nos, invoice__isnull=True)
-    update_rows(Usage, ("plan_instance_id",), sorted(moves_of(rows).items()))
+    moves = moves_of(rows)
+    charged = charged_after(moves)
+    update_rows(
+        Usage, ("plan_instance_id", "charged_units"), [(pk, number, charged[pk]) for pk, number in sorted(moves.items())]
+    )
+
+
+def charged_after(moves: Mapping[int, int]) -> dict[int, Decimal | None]:
+    """Return the units that records count as under the plan instances to which they move. None: their units."""
+    if not moves:
+        return {}
+    plans = dict(PlanInstance.objects.filter(pk__in=set(moves.values())).values_list("pk", "plan_id"))
+    charges = PlanCharge.objects.filter(plan__in=set(plans.values()), line_type=ChargeType.USAGE)
+    per_record = {
+        (plan_no, service_no): PerRecord._make(rounding)
+        for plan_no, service_no, *rounding in charges.values_list("plan_id", "service_id", "record_increment", "record_minimum")
+    }
+    return {
+        pk: per_record.get((plans[moves[pk]], service_no), PerRecord()).charged(units)
+        for pk, service_no, units in Usage.objects.filter(pk__in=moves).values_list("pk", "service_id", "units")
+    }
 
 
 def moves_of(usage: QuerySet[Usage]) -> dict[int, int]:

@@ -1,5 +1,8 @@
 """Remove usage that was loaded by mistake."""
 
+from collections.abc import Collection, Mapping
+from typing import Any
+
 from accounts.callers import Caller
 from accounts.models import Client
 from accounts.rights import check_may_change
@@ -13,8 +16,13 @@ EVENT_FIELDS = ("record_id", "plan_instance_id", "service_id", "units", "used_at
 """What the event stores of a removed record. Its record_id can be used again."""
 
 
-def remove_usage(*, client: Client, usage_no: int, caller: Caller) -> None:
-    """Remove one usage record. An invoice that was planned with it is not recorded afterwards.
+def usage_nos(client: Client, record_ids: Collection[str]) -> dict[str, int]:
+    """Return the numbers of usage records by the client's own ids. One query."""
+    return dict(Usage.objects.filter(client=client, record_id__in=record_ids).values_list("record_id", "pk"))
+
+
+def remove_usage(*, client: Client, usage_no: int, caller: Caller, why: Mapping[str, Any] | None = None) -> None:
+    """Remove one usage record. `why` is kept in the event. An invoice that was planned with it is not recorded afterwards.
 
     Refuses a record that does not exist (1002) or is on an invoice (90016), and a caller who may not remove usage (90009).
     """
@@ -28,7 +36,7 @@ def remove_usage(*, client: Client, usage_no: int, caller: Caller) -> None:
             raise _why_not(usage)
         billing_changed(account)
         before = {name: getattr(usage, name) for name in EVENT_FIELDS}
-        record_acts(client, caller, [Act(REMOVED, account.pk, before=before)])
+        record_acts(client, caller, [Act(REMOVED, account.pk, before=before, after=dict(why or {}))])
 
 
 def _why_not(usage: Usage) -> BillingError:

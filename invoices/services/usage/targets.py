@@ -10,6 +10,8 @@ from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
 from accounts.kinds import ChargeType
 from accounts.models import Account, Client, PlanCharge, PlanInstance, Service
+from accounts.rates import PerRecord
+from accounts.services.named_rows import names_differ
 from billing_site.errors import BillingError, Detail, ErrorCode
 
 
@@ -55,16 +57,7 @@ class Named(NamedTuple):
         if found is None:
             raise self._refusal(self.unknown, self.id_field, Detail("{client_id} does not exist", client_id=client_id))
         if number not in (None, found):
-            raise self._refusal(
-                ErrorCode.INVALID_INPUT,
-                self.id_field,
-                Detail(
-                    "{client_id} and {number_field} {number} are different records; give one of them",
-                    client_id=client_id,
-                    number_field=self.number_field,
-                    number=number,
-                ),
-            )
+            raise names_differ(self.id_field, client_id, self.number_field, number)
         return found
 
     def _refusal(self, code: ErrorCode, field: str, why: Detail) -> BillingError:
@@ -74,13 +67,14 @@ class Named(NamedTuple):
 class Metered(NamedTuple):
     """A plan instance that charges for the usage of a service, with its first and last day.
 
-    `will_be_billed` is false if no cycle of its account is due any more.
+    `will_be_billed` is false if no cycle of its account is due any more. `per_record` is how its records are rounded.
     """
 
     plan_instance_no: int
     start: date
     end: date | None
     will_be_billed: bool
+    per_record: PerRecord = PerRecord()
 
     def runs_on(self, day: date) -> bool:
         return self.start <= day and (self.end is None or day <= self.end)
@@ -139,6 +133,13 @@ class Targets(NamedTuple):
             )
         return running[0]
 
+    def charged_units(self, account_no: int, service_no: int, plan_instance_no: int | None, units: Decimal) -> Decimal | None:
+        """Return the units that a record counts as under its plan instance, or None if its plan does not round them."""
+        for one in self.metered.get((account_no, service_no), ()):
+            if one.plan_instance_no == plan_instance_no:
+                return one.per_record.charged(units)
+        return None
+
 
 def _wrong_plan_instance(why: Detail) -> BillingError:
     return BillingError(ErrorCode.INVALID_INPUT, Detail("plan_instance: {why}", why=why), field="plan_instance")
@@ -180,15 +181,15 @@ def read_targets(client: Client, records: Sequence[UsageRecord]) -> Targets:
         .annotate(will_be_billed=WILL_BE_BILLED)
         .values_list("account_id", "pk", "plan_id", "start_date", "end_date", "will_be_billed")
     )
-    charged: dict[int, list[int]] = defaultdict(list)
-    for plan_no, service_no in PlanCharge.objects.filter(
+    charged: dict[int, list[tuple[int, PerRecord]]] = defaultdict(list)
+    for plan_no, service_no, *rounding in PlanCharge.objects.filter(
         plan__in={plan_no for _, _, plan_no, *_ in instances}, service__in=services.numbers, line_type=ChargeType.USAGE
-    ).values_list("plan_id", "service_id"):
-        charged[plan_no].append(service_no)
+    ).values_list("plan_id", "service_id", "record_increment", "record_minimum"):
+        charged[plan_no].append((service_no, PerRecord._make(rounding)))
     metered: dict[tuple[int, int], list[Metered]] = defaultdict(list)
     for account_no, number, plan_no, start, end, will_be_billed in instances:
-        for service_no in charged.get(plan_no, ()):
-            metered[account_no, service_no].append(Metered(number, start, end, will_be_billed))
+        for service_no, per_record in charged.get(plan_no, ()):
+            metered[account_no, service_no].append(Metered(number, start, end, will_be_billed, per_record))
     return Targets(accounts, services, frozenset((account_no, number) for account_no, number, *_ in instances), metered)
 
 

@@ -6,6 +6,7 @@ from datetime import date
 from typing import NamedTuple
 
 from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from accounts.models import PlanInstance
 from billing_site.common.storage import ExactSum, assign_rows
@@ -14,7 +15,7 @@ from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatu
 from invoices.models import Invoice, InvoiceLine, LineBasis, Usage
 from invoices.plan.drafts import UsageClaim
 from invoices.plan.facts import BilledUsage, UsageTotal
-from invoices.services.usage.moves import moves_of
+from invoices.services.usage.moves import charged_after, moves_of
 
 
 class Limit(NamedTuple):
@@ -23,6 +24,9 @@ class Limit(NamedTuple):
     before: date
     ended: Collection[int]
 
+
+CHARGED_UNITS = Coalesce("charged_units", "units")
+"""The units that a record counts as."""
 
 InOneCycle = Callable[[int, date, date], bool]
 
@@ -46,8 +50,8 @@ def unbilled_usage(
     sums = rows.order_by().values_list("plan_instance_id", "service_id")
     totals: dict[int, list[UsageTotal]] = defaultdict(list)
     spread = set()
-    for instance_no, service_no, first, units, records, newest, last in sums.annotate(
-        Min("used_on"), ExactSum("units"), Count("pk"), Max("pk"), Max("used_on")
+    for instance_no, service_no, first, records, newest, last, units in sums.annotate(
+        Min("used_on"), Count("pk"), Max("pk"), Max("used_on"), charged=ExactSum(CHARGED_UNITS)
     ):
         if in_one_cycle(instance_no, first, last):
             totals[instance_no].append(UsageTotal(service_no, first, units, records, newest))
@@ -64,9 +68,12 @@ def _moved(moves: Mapping[int, int], limit: Limit | None) -> dict[int, list[Usag
     """Return records that move to another plan instance, by that instance. Each record has its own total."""
     totals: dict[int, list[UsageTotal]] = defaultdict(list)
     rows = Usage.objects.filter(pk__in=moves).order_by("pk") if moves else Usage.objects.none()
+    charged = charged_after(moves)
     for number, service_no, day, units in rows.values_list("pk", "service_id", "used_on", "units"):
+        rounded = charged[number]
         if limit is None or day < limit.before or moves[number] in limit.ended:
-            totals[moves[number]].append(UsageTotal(service_no, day, units, 1, number))
+            counted = units if rounded is None else rounded
+            totals[moves[number]].append(UsageTotal(service_no, day, counted, 1, number))
     return totals
 
 
@@ -120,8 +127,9 @@ def _by_lines(documents: QuerySet[Invoice], instance_nos: Collection[int]) -> It
 def _by_day(rows: QuerySet[Usage]) -> dict[int, list[UsageTotal]]:
     totals: dict[int, list[UsageTotal]] = defaultdict(list)
     days = rows.order_by("plan_instance_id", "service_id", "used_on").values_list("plan_instance_id", "service_id", "used_on")
-    for instance_no, *row in days.annotate(ExactSum("units"), Count("pk"), Max("pk")):
-        totals[instance_no].append(UsageTotal._make(row))
+    sums = days.annotate(Count("pk"), Max("pk"), charged=ExactSum(CHARGED_UNITS))
+    for instance_no, service_no, day, records, newest, units in sums:
+        totals[instance_no].append(UsageTotal(service_no, day, units, records, newest))
     return totals
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
+from billing_site.common.work_now import begin_work
 from invoices.models import Worker
 from invoices.services.work.registry import STOPPING, CannotGoOn, KindOfWork, kinds_of_work
 from invoices.services.work.workers import LOCAL, beat, forget_dead_workers, working
@@ -113,6 +114,7 @@ def do_batch_of(kind: KindOfWork, worker: Worker, times: Times) -> bool:
     Raises Failed if the worker must begin anew, and what the database raises while it is away."""
     if STOPPING.is_set() or times.rests(kind):
         return False
+    begin_work(kind.name)
     try:
         return kind.do_batch(worker)
     except (OperationalError, InterfaceError):

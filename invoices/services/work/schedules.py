@@ -20,6 +20,7 @@ from accounts.callers import Caller
 from accounts.models import Client
 from accounts.rights import APPROVE, CHANGE_SETTINGS, COLLECT, GENERATE, SEND_STATEMENTS, Right, check_may, may
 from accounts.trail import Act, record_acts
+from billing_site.common.work_now import note_work
 from billing_site.errors import BillingError, Detail, ErrorCode, stored_detail
 from invoices.kinds import ScheduledAct
 from invoices.models import Schedule, Worker
@@ -42,6 +43,9 @@ NEEDED_BESIDE_SETTINGS: Mapping[ScheduledAct, Right] = {
     ScheduledAct.DISCARD_STALE: APPROVE,
 }
 """Who schedules an act must have the right to it, beside the right to change settings. The others need only that."""
+
+USUAL_HOUR = 6
+"""The hour of a schedule for which nobody has chosen one."""
 
 Perform = Callable[[Client, date], str]
 """Do a scheduled act of a client for a day. Returns why it could not be done, as a Detail, or an empty text."""
@@ -87,6 +91,24 @@ def set_schedule(*, client: Client, act: ScheduledAct, hour: int, caller: Caller
     return schedule
 
 
+@transaction.atomic
+def do_now(*, client: Client, act: ScheduledAct, caller: Caller) -> Schedule:
+    """Have a worker do a scheduled act as soon as it can, in place of the next time. A schedule that is off is switched on.
+
+    Refuses as set_schedule.
+    """
+    known = Schedule.objects.filter(client=client, act=act).first()
+    schedule = set_schedule(client=client, act=act, hour=known.hour if known else USUAL_HOUR, caller=caller)
+    schedule.next_at = clock.local_time(client)
+    schedule.save(update_fields=["next_at"])
+    return schedule
+
+
+def is_due(schedule: Schedule) -> bool:
+    """Whether a worker does the act now, or as soon as it can."""
+    return schedule.is_on and schedule.next_at <= clock.local_time(schedule.client)
+
+
 def _first_time(client: Client, hour: int, is_on: bool) -> dict[str, object]:
     """The columns of a schedule that is set now."""
     now = clock.local_time(client)
@@ -130,6 +152,7 @@ def do_next(worker: Worker) -> bool:
         return False
     client, act = schedule.client, ScheduledAct(schedule.act)
     day = clock.today(client)
+    note_work(schedule=act.value, client=client.pk)
     try:
         problem = _ACTS[act](client, day)
     except (OperationalError, InterfaceError):

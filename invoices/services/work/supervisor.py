@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection
@@ -27,8 +28,8 @@ def supervise(processes: int, *, once: bool = False, serve: str | None = None) -
     due any more. If the server ends, all end with its status."""
     stopped: list[int] = []
     when_asked_to_end(lambda: stopped.append(1))
-    server = _start("runserver", serve) if serve is not None else None
-    command = ("work", "--parent", str(os.getpid()), *(["--once"] if once else []))
+    server = _start("runserver", "--no-worker", serve) if serve is not None else None
+    command = (*_work_for_this_process(), *(["--once"] if once else []))
     workers = [_start(*command) for _ in range(processes)]
     while not stopped and workers and (server is None or server.poll() is None):
         time.sleep(LOOK_SECONDS)
@@ -40,6 +41,20 @@ def supervise(processes: int, *, once: bool = False, serve: str | None = None) -
                 workers.append(_start(*command))
     status = server.returncode if server is not None and server.returncode else 0
     return max([status, *(_end(one) for one in [*workers, *([server] if server else [])])])
+
+
+@contextmanager
+def worker_beside() -> Iterator[None]:
+    """Run a worker process until the block ends, or until this process is gone."""
+    worker = _start(*_work_for_this_process())
+    try:
+        yield
+    finally:
+        _end(worker)
+
+
+def _work_for_this_process() -> tuple[str, ...]:
+    return ("work", "--parent", str(os.getpid()))
 
 
 def when_asked_to_end(act: Callable[[], object]) -> None:

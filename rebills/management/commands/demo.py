@@ -6,6 +6,7 @@ Needs an empty database, which `make demo` creates. The figures are compared wit
 
 import csv
 import secrets
+from collections.abc import Mapping
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Q
@@ -25,6 +27,7 @@ from accounts.models.history import change_many, changing_as
 from accounts.services.accounts import create_client
 from accounts.services.plans import assign_plan, update_plan_instance
 from billing_site.common.currencies import currency_of
+from billing_site.common.storage import ExactSum
 from billing_site.errors import BillingError
 from invoices.audit import run_audits
 from invoices.calculation import ZERO, rounded
@@ -33,7 +36,7 @@ from invoices.line_explanations import line_explanation, units_text
 from invoices.management import demo_line_types
 from invoices.management.commands.audit import report_lines
 from invoices.management.commands.bill import bill_with_progress, run_summary
-from invoices.models import CollectionAttempt, DocumentFile, Invoice, LedgerEntry, Payment, TaxRate
+from invoices.models import CollectionAttempt, DocumentFile, Invoice, InvoiceLine, LedgerEntry, Payment, TaxRate
 from invoices.plan.facts import BillingRequest
 from invoices.services.approving.deciding import decide_on_one
 from invoices.services.billing.generating import generate_invoice, generate_invoices
@@ -50,12 +53,28 @@ from invoices.services.planning.flags import flags_of, with_flags
 from invoices.services.printing.files import file_of_document
 from invoices.services.runs.figures import count_results, run_totals
 from invoices.services.runs.runs import start_run
+from rebills.kinds import CampaignState, ItemState, RuleChange
+from rebills.management.commands.rebill_campaign import campaign_summary, carry_out
+from rebills.models import RebillCampaign
 from rebills.plan import RebillPlan
+from rebills.plan.campaign_rules import Rule
+from rebills.services.campaigns.campaigns import (
+    CampaignOptions,
+    approve_campaign,
+    approve_undo,
+    ask_for_undo,
+    create_campaign,
+    start_campaign,
+)
+from rebills.services.campaigns.figures import count_items, sum_by_currency
+from rebills.services.campaigns.selection import Selection
+from rebills.services.campaigns.undo_preview import preview_campaign_undo
 from rebills.services.previewing import preview_rebills
 from rebills.services.rebilling import rebill_invoices
 from rebills.services.requests import RebillRequest, RefusedRebill, RequestedLine
 
-CUSTOMERS = Path(settings.BASE_DIR) / "data" / "telco_customers.csv"
+INSTALLED_SERVE = "DATABASE_URL=sqlite:///demo.sqlite3 DEBUG=1 billing-back-office work --serve 8000"
+CUSTOMERS = Path(settings.RESOURCES) / "data" / "telco_customers.csv"
 # Bill days are 1 to 28. So on these days every account is due for this month's cycle, and none for the next.
 END_OF_JANUARY = date(2026, 1, 31)
 END_OF_FEBRUARY = date(2026, 2, 28)
@@ -77,6 +96,8 @@ EXTRAS = {
 BILLED_BY_HAND = "9305-CDSKC"
 # The accounts after this number are left with a pending invoice.
 WAITING_FROM, WAITING = 100, 12
+WRONG_PRICE = "tech-support"
+UNDONE = 20
 CALLER = Caller(process="demo")
 
 
@@ -100,6 +121,7 @@ class Command(BaseCommand):
                 "The demo needs an empty database. Use `make demo`: it creates its own database and does not touch yours."
             )
         client, auth_key = self.make_client()
+        people = self.make_people(client)
         self.import_them(client)
         self.bill_them(client)
         by_hand = self.bill_one(client)
@@ -107,6 +129,8 @@ class Command(BaseCommand):
         self.rebill_one(client, by_hand)
         self.print_chain(client, by_hand)
         self.leave_some_to_approve(client)
+        campaign = self.correct_all(client, people)
+        self.undo_one(campaign, people)
         self.audit(client)
         self.say_what_next(client, auth_key)
 
@@ -133,6 +157,16 @@ class Command(BaseCommand):
                 valid_from=date(2020, 1, 1),
             )
         return client, auth_key
+
+    def make_people(self, client: Client) -> dict[str, Caller]:
+        """Create two people of different roles, and return them by role. They sign in with the password of the end."""
+        people = {}
+        for role in ("Biller", "Approver"):
+            user = get_user_model().objects.create_user(role.lower(), is_staff=True)
+            user.groups.add(Group.objects.get(name=role))
+            client.staff.add(user)
+            people[role] = Caller(staff=user)
+        return people
 
     def import_them(self, client: Client) -> None:
         self.title(f"Importing {CUSTOMERS.name}")
@@ -340,6 +374,67 @@ class Command(BaseCommand):
         self.must_be("pending invoices", len(flagged), WAITING)
         self.must_be("of them flagged", sum(map(bool, flagged)), 2)
 
+    def correct_all(self, client: Client, people: Mapping[str, Caller]) -> RebillCampaign:
+        """Tech support was 2 % too dear in January. One person corrects all invoices by one campaign, another one approves."""
+        self.title("All invoices of January charged 2 % too much for tech support: one campaign corrects them")
+        support = Service.objects.get(client=client, client_service_id=WRONG_PRICE)
+        lines = InvoiceLine.objects.filter(invoice__kind=InvoiceKind.RECURRING, invoice__invoice_date__lte=END_OF_JANUARY)
+        wrong = list(lines.filter(service=support).values_list("amount", flat=True))
+        campaign = create_campaign(
+            client=client,
+            name="Tech support 2 % too dear in January",
+            selection=Selection(dated_until=END_OF_JANUARY),
+            rules=[Rule(RuleChange.DISCOUNT, Decimal(2), services=(support.pk,), comments="2 % too dear")],
+            options=CampaignOptions(reason_code=1, comments="We charged too much for tech support in January"),
+            caller=people["Biller"],
+        )
+        carry_out(campaign, "Previewing")
+        counts, (seen,) = count_items(campaign), sum_by_currency(campaign)
+        expected = sum((cents(amount * Decimal("0.98")) for amount in wrong), ZERO) - sum(wrong)
+        self.must_be("invoices of January", sum(counts.values()), read_expected().customers)
+        self.must_be("of them with tech support", counts[ItemState.READY], len(wrong))
+        self.must_be("difference before tax", seen.net_after - seen.net_before, rounded(expected, currency_of("usd")))
+        self.stdout.write("  Seen by the biller, before anything is written:")
+        for line in campaign_summary(campaign):
+            self.stdout.write(f"  {line}")
+        approve_campaign(campaign, fingerprint=campaign.fingerprint, caller=people["Approver"])
+        start_campaign(campaign, caller=people["Biller"])
+        carry_out(campaign, "Rebilling")
+        self.must_be("the campaign", campaign.state, CampaignState.FINISHED.value)
+        self.must_be("rebilled", count_items(campaign).get(ItemState.REBILLED), len(wrong))
+        rebills = Invoice.objects.filter(campaign_item__campaign=campaign)
+        totals = rebills.aggregate(ExactSum("total_amount"), ExactSum("corrects__total_amount"))
+        done = tuple(rounded(amount, currency_of("usd")) for amount in totals.values())
+        self.must_be("the totals that were approved", done, (seen.total_after, seen.total_before))
+        self.stdout.write(f"  Approved by the approver, then run: {len(wrong):,} credit memos and {len(wrong):,} rebills.")
+        return campaign
+
+    def undo_one(self, first: RebillCampaign, people: Mapping[str, Caller]) -> None:
+        """A small second campaign is a mistake: it is undone as a whole, and every invoice is open as before it."""
+        self.title(f"A second campaign, over {UNDONE} invoices, was a mistake: it is undone as a whole")
+        others = first.items.filter(state=ItemState.UNCHANGED).order_by("pk").values_list("invoice_id", flat=True)[:UNDONE]
+        invoices = Invoice.objects.filter(pk__in=list(others)).order_by("pk")
+        before = list(invoices.values_list("pk", "status", "open_amount"))
+        campaign = create_campaign(
+            client=first.client,
+            name="10 % off by mistake",
+            selection=Selection(invoices=tuple(others)),
+            rules=[Rule(RuleChange.DISCOUNT, Decimal(10))],
+            options=CampaignOptions(reason_code=1),
+            caller=people["Biller"],
+        )
+        carry_out(campaign, "Previewing")
+        approve_campaign(campaign, fingerprint=campaign.fingerprint, caller=people["Approver"])
+        start_campaign(campaign, caller=people["Biller"])
+        carry_out(campaign, "Rebilling")
+        self.must_be("rebilled", count_items(campaign), {ItemState.REBILLED: UNDONE})
+        ask_for_undo(campaign, caller=people["Biller"])
+        approve_undo(campaign, fingerprint=preview_campaign_undo(campaign).fingerprint, caller=people["Approver"])
+        carry_out(campaign, "Undoing")
+        self.must_be("undone", count_items(campaign), {ItemState.UNDONE: UNDONE})
+        self.must_be("the invoices", list(invoices.values_list("pk", "status", "open_amount")), before)
+        self.stdout.write(f"  {UNDONE} rebills and their memos are reversed. Each invoice is open as it was before.")
+
     def show(self, invoice: Invoice) -> None:
         for line in invoice.lines.all():
             period = f"{line.period_start} to {line.period_end}" if line.period_start else ""
@@ -361,11 +456,10 @@ class Command(BaseCommand):
     def say_what_next(self, client: Client, auth_key: str) -> None:
         password = secrets.token_urlsafe(9)
         get_user_model().objects.create_superuser("demo", password=password)
-        for role in ("Biller", "Approver"):
-            user = get_user_model().objects.create_user(role.lower(), password=password, is_staff=True)
-            user.groups.add(Group.objects.get(name=role))
-            client.staff.add(user)
-        self.title("Every figure is right. `make serve` shows it all at http://127.0.0.1:8000/")
+        hashed = make_password(password)
+        get_user_model().objects.filter(username__in=("biller", "approver")).update(password=hashed)
+        serve = "make serve" if settings.IS_CHECKOUT else INSTALLED_SERVE
+        self.title(f"Every figure is right. `{serve}` shows it all at http://127.0.0.1:8000/")
         self.stdout.write(f"  Sign in as demo with the password {password}")
         self.stdout.write("  With the same password: biller, who generates and rebills, and approver, who approves")
         self.stdout.write(f"  For the API: client_no {client.pk}, auth_key {auth_key}")

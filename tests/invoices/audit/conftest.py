@@ -25,6 +25,11 @@ def world(built, db):
     return built
 
 
+@pytest.fixture(autouse=True)
+def damaging(unguarded):
+    """These tests damage rows, and expect that the audit finds it."""
+
+
 @pytest.fixture
 def without_checks():
     """Puts CHECK constraints of a table aside until the end of the test."""

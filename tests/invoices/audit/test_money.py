@@ -7,7 +7,7 @@ from django.test import override_settings
 from invoices.audit import run_audits
 from tests.support.audits import names
 from tests.support.audits.money_world import build_money_world
-from tests.support.audits.planting import findings
+from tests.support.audits.planting import findings, findings_of
 from tests.support.worlds import world_for_a_while
 
 ENTRY = "UPDATE invoices_ledgerentry SET {} WHERE id = {{{}}}"
@@ -150,6 +150,16 @@ DAMAGES = [
         "refund {refund} of payment {cheque}: is failed, but the ledger says otherwise",
     ),
     (
+        names.PAYMENTS,
+        "DELETE FROM invoices_collectionattempt WHERE id = {attempt}",
+        "payment {collected} of account {payer}: came by sandbox, but no attempt has collected it",
+    ),
+    (
+        names.ACTS,
+        "UPDATE invoices_invoice SET void_reason_code = 1 WHERE id = {may}",
+        "is voided for reason 1, but it was for 5",
+    ),
+    (
         names.ATTEMPTS,
         "UPDATE invoices_collectionattempt SET amount = 1 WHERE id = {attempt}",
         "invoice {february}: attempt 1 has collected 1",
@@ -216,5 +226,5 @@ def test_damage_to_money_is_found_and_named(world, without_checks, audit, sql, w
     with connection.cursor() as cursor:
         cursor.execute(sql.format(**vars(world)))
         assert cursor.rowcount > 0
-    found = findings().get(audit, [])
+    found = findings_of(audit)
     assert any(words.format(**vars(world)) in finding for finding in found), found

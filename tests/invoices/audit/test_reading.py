@@ -10,9 +10,10 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account
 from invoices.audit import one_moment
+from invoices.audit.scopes import Scope
 from invoices.models import CouponRedemption, Invoice, ServiceCredit
 from tests.support.audits.names import ACTS
-from tests.support.audits.planting import findings
+from tests.support.audits.planting import findings, findings_of
 from tests.support.audits.world import (
     FEB_10,
     FEB_15,
@@ -61,13 +62,13 @@ def test_chunks_of_documents_are_joined_and_so_are_rows_of_accounts(acme, monkey
     numbers = [generate(an_account(acme), JAN_10) for _ in range(5)]
     assert findings() == {}
     Invoice.objects.filter(pk__in=(numbers[0], numbers[4])).update(total_amount=1000)
-    assert [words.split(":")[0] for words in findings()[ACTS]] == [
+    assert [words.split(":")[0] for words in findings_of(ACTS)] == [
         f"invoice {invoice.pk} ({invoice}) of account {invoice.account_id}"
         for invoice in Invoice.objects.filter(total_amount=1000).order_by("pk")
     ]
-    documents = list(documents_read.stored_documents(acme))
+    documents = list(documents_read.stored_documents(Scope(acme)))
     assert [document.state.invoice_no for document in documents] == numbers
-    histories = list(accounts_read.account_histories(acme))
+    histories = list(accounts_read.account_histories(Scope(acme)))
     assert [len(history.periods) for history in histories] == [1] * 5
 
 

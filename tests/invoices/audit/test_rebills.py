@@ -60,7 +60,7 @@ def test_a_memo_line_that_is_not_the_negative(chain):
     InvoiceLine.objects.filter(invoice=memo, line_no=1).update(amount=D("-29.99"))
     assert (
         findings()[names.REBILLS]
-        == [f"memo {memo.pk} of a rebill: line 1 of -29.9900 is not the negative of that of the original"]
+        == [f"document {memo.pk}: line 1 of -29.9900 is not the negative of that of the document that it offsets"]
         or "line 1 of -29.99" in findings()[names.REBILLS][0]
     )
 
@@ -70,7 +70,7 @@ def test_a_memo_tax_that_is_not_the_negative(chain):
     tax = TaxDetail.objects.filter(invoice=memo).first()
     TaxDetail.objects.filter(pk=tax.pk).update(amount=tax.amount - 1)
     (finding,) = findings()[names.REBILLS]
-    assert finding.startswith(f"memo {memo.pk} of a rebill: the tax of line {tax.tax_line_no} on line {tax.taxed_line_no}")
+    assert finding.startswith(f"document {memo.pk}: the tax of line {tax.tax_line_no} on line {tax.taxed_line_no}")
 
 
 def test_a_memo_of_another_amount_or_of_another_document(chain):
@@ -143,7 +143,9 @@ def test_a_payment_that_stays_on_what_was_rebilled(chain):
     invoice, *_ = chain
     payment = LedgerEntry.objects.get(kind="payment")
     debit = LedgerEntry.objects.get(invoice=invoice, kind="invoice")
-    Allocation.objects.create(credit=payment, debit=debit, kind="applied", amount=D(2), created_at=invoice.approved_at)
+    Allocation.objects.create(
+        credit=payment, debit=debit, kind="applied", amount=D(2), day=invoice.invoice_date, created_at=invoice.approved_at
+    )
     assert findings()[names.PAID_ORIGINALS] == [
         f"invoice {invoice.pk}: was rebilled, but 2 of payments and credits still pay it"
     ]

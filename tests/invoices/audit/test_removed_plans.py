@@ -7,7 +7,7 @@ import pytest
 from accounts.models import PlanInstance
 from invoices.models import Invoice
 from tests.support.audits import names
-from tests.support.audits.planting import findings
+from tests.support.audits.planting import findings_of
 from tests.support.billing import JAN_10, bill
 from tests.support.factories import an_account
 from tests.support.rebilling import line, rebilled
@@ -24,7 +24,7 @@ def billed(acme, process):
 
 def removed():
     PlanInstance.objects.update(taken_off_on=JAN_5)
-    return findings().get(names.PLANS_TAKEN_OFF, [])
+    return findings_of(names.PLANS_TAKEN_OFF)
 
 
 @pytest.mark.parametrize("force_pending", [False, True])

@@ -14,7 +14,7 @@ from invoices.services.correcting.requested_acts import approve_act
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.payments import add_cash_credit
 from tests.support.audits import names
-from tests.support.audits.planting import findings
+from tests.support.audits.planting import findings, findings_of
 from tests.support.billing import JAN_10, bill
 from tests.support.factories import BY_TEST, an_account
 
@@ -44,7 +44,7 @@ def acts(acme):
 
 def changed(act, **columns):
     RequestedAct.objects.filter(pk=act.pk).update(**columns)
-    return findings()[names.REQUESTED_ACTS]
+    return findings_of(names.REQUESTED_ACTS)
 
 
 @pytest.mark.parametrize(("place", "kind"), [(0, "cash_credits"), (1, "memos")])
@@ -56,7 +56,7 @@ def test_what_was_approved_is_not_what_was_made(acts, place, kind):
 
 def test_the_trail_does_not_say_who_approved(acts):
     Event.objects.filter(act="act.approved", after__id=acts[0].pk).delete()
-    (found,) = findings()[names.REQUESTED_ACTS]
+    (found,) = findings_of(names.REQUESTED_ACTS)
     assert found.endswith(f"was approved by {acts[0].decided_by}, and the trail does not say so")
 
 

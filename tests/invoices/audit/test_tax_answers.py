@@ -8,7 +8,7 @@ from accounts.models import Service
 from accounts.services.plans import change_plan
 from invoices.models import Invoice, TaxAnswer
 from tests.support.audits import names
-from tests.support.audits.planting import findings
+from tests.support.audits.planting import findings, findings_of
 from tests.support.billing import FEB_10, JAN_10, bill
 from tests.support.factories import TaxRateFactory, a_plan, an_account
 
@@ -34,13 +34,13 @@ def test_a_line_that_was_taxed_has_no_answer(half_taxed):
 
 def test_a_line_without_an_answer_is_not_there(half_taxed):
     TaxAnswer.objects.update(unanswered=[2, 77])
-    (found,) = findings()[names.TAX_ANSWERS]
+    (found,) = findings_of(names.TAX_ANSWERS)
     assert found.endswith("says that line 77 has no answer for its tax, but has no such line")
 
 
 def test_an_invoice_with_tax_says_that_the_customer_is_exempt(half_taxed):
     TaxAnswer.objects.update(exemption="exempt", unanswered=[])
-    (found,) = findings()[names.TAX_ANSWERS]
+    (found,) = findings_of(names.TAX_ANSWERS)
     assert found.endswith("the customer is exempt, but tax line 3 taxes line 1")
 
 

@@ -1,6 +1,7 @@
 """Files of documents: owed when a document is issued, made once after it, and never changed."""
 
 import base64
+import html
 import io
 import zipfile
 from datetime import timedelta
@@ -17,6 +18,7 @@ from accounts.models import Account
 from accounts.models.identities import document_storage
 from billing_site.errors import BillingError, ErrorCode
 from invoices.audit.files import stored_files
+from invoices.audit.scopes import Scope
 from invoices.models import DocumentFile, Invoice
 from invoices.services.printing.files import FilesMade, file_of_document, make_owed_files
 from invoices.services.undoing.voiding import void_invoice
@@ -44,13 +46,25 @@ def text_of(content):
     return " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages).split())
 
 
+def embedded_fonts(content):
+    """The names of the fonts of a PDF, each of which must be in the file as a subset of its letters."""
+    names = set()
+    for page in PdfReader(io.BytesIO(content)).pages:
+        for font in page["/Resources"]["/Font"].values():
+            descriptor = font["/DescendantFonts"][0].get_object()["/FontDescriptor"].get_object()
+            assert "/FontFile2" in descriptor or "/FontFile3" in descriptor
+            assert descriptor["/FontName"][7] == "+"
+            names.add(descriptor["/FontName"][1:])
+    return names
+
+
 def test_a_file_is_owed_at_issue_made_once_and_downloaded_as_it_is(invoice, seller, settings):
     file = DocumentFile.objects.get()
     assert (file.invoice, file.kind, file.state, file.sha256, file.tries) == (invoice, "pdf", "owed", "", 0)
     assert make_owed_files(seller, limit=10) == FilesMade(1, 0)
     assert make_owed_files(seller, limit=10) == FilesMade(0, 0)
     file.refresh_from_db()
-    assert (file.state, file.reason, file.media_type, file.template_version) == ("made", "", "application/pdf", "2")
+    assert (file.state, file.reason, file.media_type, file.template_version) == ("made", "", "application/pdf", "7")
     stored = (folder(settings) / file.name).read_bytes()
     assert file.name == f"client-{seller.pk}/2026/01/inv-000001-{invoice.pk}.pdf"
     assert (file.size, file.tries) == (len(stored), 1)
@@ -63,7 +77,7 @@ def test_a_file_is_owed_at_issue_made_once_and_downloaded_as_it_is(invoice, sell
     shown = caller_of(seller)("get_statement_for_invoice_m", **call)
     assert shown["error_code"] == 0, shown
     assert (shown["mime_type"], base64.b64decode(shown["out_statement"])) == ("application/pdf", stored)
-    assert stored_files(seller).rows == 1
+    assert stored_files(Scope(seller)).rows == 1
 
 
 def test_the_pdfs_of_a_rebill_say_what_each_is(invoice, seller, process, admin_client):
@@ -77,7 +91,7 @@ def test_the_pdfs_of_a_rebill_say_what_each_is(invoice, seller, process, admin_c
         "Date Jan 31, 2026",
         "Ötzi & Söhne Ada Byron 2 Side Street Wien 93650 AT Tax id ATU57194903",
         "Your reference: Abt. 7",
-        "This invoice replaces INV-000001 of 2026-01-10, which had the total 120.00 EUR. The difference is -12.00 EUR.",
+        "This invoice replaces INV-000001 of Jan 10, 2026, which had the total 120.00 EUR. The difference is -12.00 EUR.",
         "The new total is 108.00 EUR. A price was wrong",
         "1. Phone Jan 10, 2026 to Feb 9, 2026 1 90 €90.00",
         "Tax €18.00 Total €108.00",
@@ -86,12 +100,12 @@ def test_the_pdfs_of_a_rebill_say_what_each_is(invoice, seller, process, admin_c
         "Page 1 of 2",
     ):
         assert part in of_rebill, (part, of_rebill)
-    assert "Credit memo CM-000001 for invoice INV-000001 of 2026-01-10" in of_memo
+    assert "Credit memo CM-000001 for invoice INV-000001 of Jan 10, 2026" in of_memo
     assert "Total -€120.00" in of_memo
     assert "IBAN" not in of_memo
     # What the customer got of the original stays as it was; the print view says what has become of it.
     assert "Replaced" not in text_of(file_of_document(seller, invoice.pk).content)
-    assert "Replaced by RB-000001 of 2026-01-31." in admin_client.get(f"/invoices/{invoice.pk}/print/").content.decode()
+    assert "Replaced by RB-000001 of Jan 31, 2026." in admin_client.get(f"/invoices/{invoice.pk}/print/").content.decode()
 
 
 def test_a_pdf_is_in_the_language_of_the_customer(invoice, account, seller):
@@ -198,11 +212,11 @@ def test_the_audit_finds_files_that_were_changed_or_are_gone(account, invoice, s
     bill(account, process, FEB_10)
     make_owed_files(limit=10)
     first, second = DocumentFile.objects.order_by("pk")
-    assert stored_files(seller).findings == []
+    assert stored_files(Scope(seller)).findings == []
     kept = [(folder(settings) / one.name).read_bytes() for one in (first, second)]
     (folder(settings) / first.name).write_bytes(kept[0] + b" ")
     (folder(settings) / second.name).unlink()
-    assert stored_files(seller).findings == [
+    assert stored_files(Scope(seller)).findings == [
         f"PDF of invoice {first.invoice_id} ({first.name}): the stored file has changed since it was made",
         f"PDF of invoice {second.invoice_id} ({second.name}): the storage of documents does not have it",
     ]
@@ -258,3 +272,36 @@ def test_a_file_that_is_made_late_shows_the_document_as_it_was_issued(invoice, s
         assert "Voided" not in text
     february.refresh_from_db()
     assert february.status == "voided"
+
+
+def test_a_letter_that_no_font_has_is_told_and_its_pdf_made_when_one_has(account, seller, process, admin_client):
+    """Sumerian cuneiform. The document is issued all the same; the dashboard counts its PDF, its page says why."""
+    account.contacts.update(company="Shop of \U00012000\U00012009")
+    strange = bill(account, process, JAN_10)
+    account.contacts.update(company="Shop")
+    plain = bill(account, process, FEB_10)
+    assert (strange.status, make_owed_files(seller, limit=10)) == ("approved", FilesMade(1, 1))
+    file = strange.files.get()
+    reason = "The fonts have no glyphs for \U00012000 \U00012009. Install one that has them, such as"
+    assert (file.state, file.why_missing[: len(reason)]) == ("failed", reason)
+    assert plain.files.get().state == "made"
+    assert reason in html.unescape(admin_client.get(f"/invoices/{strange.pk}/").content.decode())
+    assert "file_missing=true" in admin_client.get("/").content.decode()
+
+
+def test_names_in_other_scripts_and_symbols_without_a_glyph_are_printed(account, seller, process):
+    """Greek, Cyrillic, Hebrew, Arabic, Chinese, Japanese and Korean; a symbol that no font has is a box."""
+    account.contacts.update(
+        company="Ωμέγα, Почта",
+        **{"address1": "שלום בית", "address2": "شركة الهاتف", "city": "广东电信 繁體", "name": "株式会社 テレコム 한국통신"},
+    )
+    content = file_of_document(seller, bill(account, process, JAN_10).pk).content
+    text = text_of(content)
+    for words in ("Ωμέγα, Почта", "广东电信 繁體", "株式会社 テレコム 한국통신"):
+        assert words in text
+    # Text that is read from right to left is found in either order, by the program that reads it.
+    for word in ("שלום", "בית"):
+        assert word in text or word[::-1] in text
+    assert {name.partition("+")[2].partition("-")[0] for name in embedded_fonts(content)} == {"Document", "Han", "Hangul"}
+    account.contacts.update(company="Shop \U0001fae8")
+    assert file_of_document(seller, bill(account, process, FEB_10).pk).content.startswith(b"%PDF")

@@ -4,12 +4,14 @@ from decimal import Decimal as D
 
 import pytest
 from django.core import mail
+from django.core.exceptions import ValidationError
 from django.utils.html import strip_tags
 
 from accounts.models import Account, Contact
-from invoices.models import Invoice
+from invoices.models import Invoice, TaxRate
 from invoices.services.statements.statements import resend_statement
-from tests.support.billing import JAN_10, bill
+from tests.support.billing import FEB_10, JAN_10, bill
+from tests.support.memos import memo_of
 from tests.support.money_api import with_key
 from tests.support.rebilling import line, rebilled
 
@@ -95,3 +97,35 @@ def test_a_customer_who_is_charged_no_tax_is_told_why(kind, reason, text, accoun
     invoice = bill(account, process, JAN_10)
     assert (invoice.tax_amount, invoice.total_amount) == (0, D(100))
     assert text in admin_client.get(f"/invoices/{invoice.pk}/print/").content.decode()
+
+
+def test_the_category_and_the_laws_text_of_a_rate_stay_on_documents_and_their_corrections(
+    account, seller, process, admin_client
+):
+    """A rate of 0 percent says why; a later change of the rate or of the customer's exemption changes no document."""
+    rate = TaxRate.objects.get()
+    rate.percent, rate.vat_category, rate.exemption_reason = D(0), "AE", "§ 19 (1) UStG"
+    rate.full_clean()
+    rate.save()
+    invoice = bill(account, process, JAN_10)
+    TaxRate.objects.update(vat_category="Z", exemption_reason="")
+    memo = memo_of(invoice, process)
+    for one in (invoice, memo):
+        assert list(one.tax_details.values_list("vat_category", "exemption_reason")) == [("AE", "§ 19 (1) UStG")]
+        assert "Reverse charge: § 19 (1) UStG" in admin_client.get(f"/invoices/{one.pk}/print/").content.decode()
+    Account.objects.update(tax_exemption="export", tax_exemption_reason="§ 7 UStG")
+    exported = bill(account, process, FEB_10)
+    Account.objects.update(tax_exemption="none", tax_exemption_reason="")
+    for one in (exported, memo_of(exported, process, today=FEB_10)):
+        assert (one.tax_exemption, one.tax_exemption_reason) == ("export", "§ 7 UStG")
+        assert "Export outside the EU: § 7 UStG" in admin_client.get(f"/invoices/{one.pk}/print/").content.decode()
+
+
+def test_a_rate_has_a_category_that_fits_its_percent(seller):
+    rate = TaxRate.objects.get()
+    rate.full_clean()
+    assert rate.vat_category == "S"
+    for percent, category, reason in ((D(20), "AE", ""), (D(0), "S", ""), (D(20), "S", "because")):
+        rate.percent, rate.vat_category, rate.exemption_reason = percent, category, reason
+        with pytest.raises(ValidationError):
+            rate.full_clean()

@@ -2,15 +2,12 @@
 
 import pytest
 
-from invoices.models import CreditMemo, Dispute, Refund, WriteOff
-from tests.support.admin_money import add, refused, signed_in
-from tests.support.billing import FEB_10, JAN_10, bill
+from tests.support.billing import JAN_10, bill
 from tests.support.factories import a_plan, an_account
 from tests.support.money_api import post, rows, with_key
 from tests.support.paying import due
 
 pytestmark = pytest.mark.usefixtures("audited")
-__all__ = ["signed_in"]
 REASON = {"reason_code": 1, "comments": "x"}
 
 
@@ -66,18 +63,3 @@ def test_all_of_a_payment_is_refunded_where_it_is_said(api, invoice):
 def test_a_line_without_an_amount_is_all_of_the_line(api, invoice):
     memo = post(api, "credit-memos", {"invoice_no": invoice.pk, **REASON, "lines": [{"line_no": 2}]}, 201)
     assert (memo["total_amount"], due(invoice)) == ("-50.00", 125)
-
-
-def test_the_admins_forms_ask_for_an_amount_or_all(api, invoice, process, signed_in):
-    payment = paid(api, invoice)
-    open_now = bill(invoice.account, process, FEB_10)
-    form = {"reason": "1", "comments": "x"}
-    for model, name in ((WriteOff, "invoice"), (Dispute, "invoice"), (CreditMemo, "corrects")):
-        assert (
-            "Give exactly one of: an amount, lines, or all"
-            in refused(signed_in, model, "amount", **{name: open_now.pk}, **form)[0]
-        )
-    assert "Give exactly one of: an amount, lines, or all" in refused(signed_in, Refund, "amount", payment=payment, **form)[0]
-    assert due(open_now) == 175
-    add(signed_in, CreditMemo, corrects=open_now.pk, everything="on", **form)
-    assert due(open_now) == 0

@@ -11,8 +11,8 @@ from accounts.models import PaymentMethod
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import DecisionResult
 from invoices.models import CollectionAttempt, Decision, DecisionOutcome, Invoice, Payment
-from invoices.services.approving import decisions
-from invoices.services.approving.decisions import collected_by, continue_decision, count_results, retry_failed, start_collecting
+from invoices.services.approving import bulk
+from invoices.services.approving.bulk import collected_by, continue_decision, count_results, retry_failed, start_collecting
 from invoices.services.collecting.collecting import collect_invoices, collectable_invoices
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.refunds import refund_payment
@@ -118,7 +118,7 @@ def test_what_a_dead_process_has_collected_is_said_and_not_collected_again(acme,
     _account, left = billed(acme, process)
     decision = started(acme, cleo)
     collect_invoices(client=acme, invoice_nos=[collected.pk, declined.pk], caller=cleo, today=JAN_10)
-    long_ago = decision.made_at - decisions.GIVEN_UP * 2
+    long_ago = decision.made_at - bulk.GIVEN_UP * 2
     DecisionOutcome.objects.filter(decision=decision).exclude(invoice=left).update(taken_at=long_ago)
     assert continue_decision(decision, caller=cleo, today=JAN_10) == 3
     assert results(decision) == {

@@ -6,7 +6,7 @@ import pytest
 
 from accounts.models import Event, Service
 from invoices.models import Invoice
-from invoices.services.approving.decide_pending import discard_invoices
+from invoices.services.approving.acts import discard_invoices
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo, preview_credit_memo
 from invoices.services.money.ledger.acts import Why
@@ -26,7 +26,9 @@ pytestmark = pytest.mark.usefixtures("audited")
         ({1: "30.01"}, None, (90021, "lines")),
         ({1: "30.00", 2: "10.00"}, None, (90021, "lines")),
         ({3: None}, None, (1016, "lines")),
-        ({4: "1.00"}, None, (1016, "lines")),
+        ({4: "100.00"}, None, (90021, "lines")),
+        ({1: None, 2: None, 4: None}, None, (90021, "lines")),
+        ({4: "0"}, None, (1016, "lines")),
         ({99: None}, None, (1016, "lines")),
         ({0: "1.00"}, None, (1016, "lines")),
         ({1: "1.00"}, "1.00", (1016, "amount")),

@@ -11,7 +11,7 @@ from accounts.models import Event, Service
 from invoices.fingerprints import fingerprint
 from invoices.kinds import EntryKind
 from invoices.models import NumberSeries
-from invoices.services.approving.decide_pending import approve_invoices
+from invoices.services.approving.acts import approve_invoices
 from invoices.services.correcting.credit_memos import CreditRequest, preview_credit_memo
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.documents.document_storage import stored_contents
@@ -75,6 +75,34 @@ def test_a_memo_of_all_is_exactly_the_negative_of_the_invoice(acme, process, mak
     assert totals(memo) == tuple(-D(amount) for amount in expected)
     exactly_undone(invoice, memo)
     assert due(invoice) == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "lines", "of_tax", "of_rest"),
+    [
+        (exclusive, {3: None}, ("0", "2.90", "2.90"), ("39.99", "0", "39.99")),
+        (exclusive, {3: "1.00"}, ("0", "1.00", "1.00"), ("39.99", "1.90", "41.89")),
+        # Ten of the 30.00 of line 1, and all of the tax.
+        (exclusive, {1: "10.00", 3: None}, ("10.00", "2.90", "12.90"), ("29.99", "0", "29.99")),
+        (inclusive, {3: None}, ("0", "6.38", "6.38"), ("33.61", "0", "33.61")),
+        (inclusive, {3: "0.38"}, ("0", "0.38", "0.38"), ("33.61", "6.00", "39.61")),
+        (two_taxes, {3: None}, ("0", "1.20", "1.20"), ("39.99", "2.90", "42.89")),
+    ],
+)
+def test_a_tax_is_credited_alone_and_then_the_rest(acme, process, make, lines, of_tax, of_rest):
+    invoice = bill(make(acme), process, JAN_10)
+    first = memo_of(invoice, process, lines)
+    assert totals(first) == tuple(-D(amount) for amount in of_tax)
+    assert due(invoice) == D(of_rest[2])
+    rest = memo_of(invoice, process)
+    assert totals(rest) == tuple(-D(amount) for amount in of_rest)
+    exactly_undone(invoice, first, rest)
+
+
+def test_a_tax_is_not_credited_twice(acme, process):
+    invoice = bill(exclusive(acme), process, JAN_10)
+    memo_of(invoice, process, {3: None})
+    assert refused_as(memo_of, invoice, process, {3: None}) == (90021, "lines")
 
 
 def test_net_and_gross_lines_are_credited_together(acme, process):

@@ -75,14 +75,14 @@ def test_a_voided_memo_makes_its_amount_due_again_and_can_be_made_again(acme, pr
     assert (due(invoice), unapplied(account)) == (0, D(30))
 
 
-def test_a_memo_whose_freed_payment_has_gone_elsewhere_leaves_its_invoice_due_when_it_is_voided(acme, process):
+def test_a_memo_that_is_voided_gives_its_invoice_the_payment_back_that_has_gone_elsewhere(acme, process):
     account, january = billed(acme, process)
     pay(account, process, "30.00")
     memo = memo_of(january, process)
     february = bill(account, process, FEB_10)
     assert (due(february), unapplied(account)) == (0, 0)
     void(memo, process, FEB_10)
-    assert (due(january), due(february), account_balance(account)) == (D(30), 0, D(30))
+    assert (due(january), due(february), account_balance(account)) == (0, D(30), D(30))
 
 
 def test_a_memo_of_an_invoice_whose_money_was_given_back_takes_no_payment_from_it(acme, process):

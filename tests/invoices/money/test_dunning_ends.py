@@ -8,11 +8,12 @@ import pytest
 from accounts.models import Account, Event
 from invoices.kinds import EntryKind
 from invoices.models import Invoice
-from invoices.services.approving.decide_pending import approve_invoices
+from invoices.services.approving.acts import approve_invoices
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.money.ledger.payments import add_cash_credit, apply_unused_credit
 from invoices.services.money.ledger.voids import void_transaction
+from invoices.services.undoing.voiding import void_invoice
 from tests.support.billing import FEB_10, JAN_10, JAN_31, bill
 from tests.support.factories import TaxRateFactory
 from tests.support.memos import memo_of, void
@@ -87,9 +88,13 @@ def by_cash_credit(account, invoice, process):
 
 
 def by_a_credit_that_is_applied(account, invoice, process):
-    """Void one of two payments, which releases the other's invoice. The rest of a credit is applied by hand."""
-    payment = pay(account, process, "120.00")
-    apply_unused_credit(client=account.client, transaction_id=payment.pk, caller=process, today=JAN_31)
+    """It was for an invoice that is voided."""
+    february = bill(account, process, FEB_10)
+    payment = pay(account, process, "120.00", invoices={february: "120.00"}, today=FEB_10)
+    by = {"client": account.client, "caller": process, "today": FEB_10}
+    void_invoice(invoice_no=february.pk, reason_code=5, **by)
+    assert status(account) == 11
+    apply_unused_credit(transaction_id=payment.pk, **by)
 
 
 def by_another_card(account, invoice, process):

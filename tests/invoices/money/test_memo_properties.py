@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from billing_site.common.currencies import currency_of
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice
-from invoices.plan.memo import LineToCredit, TaxOfLine, plan_memo, spread
+from invoices.plan.memo import NO_TAXES, LineToCredit, TaxOfLine, plan_memo, spread, taxes_to_credit
 from invoices.services.correcting.credit_memos import lines_to_credit
 from tests.support.billing import JAN_10, bill
 from tests.support.credit_memos import (
@@ -52,8 +52,8 @@ class Ledger:
             for line in self.originals
         ]
 
-    def credit(self, amounts):
-        self.memos.append(plan_memo(self.lines(), amounts, self.currency))
+    def credit(self, amounts, taxes_alone=NO_TAXES):
+        self.memos.append(plan_memo(self.lines(), amounts, self.currency, taxes_alone))
         return self.memos[-1]
 
     def credit_the_rest(self):
@@ -113,6 +113,24 @@ def test_no_sequence_of_memos_credits_more_than_the_invoice_and_the_last_leaves_
     assert all(line.left == 0 for line in ledger.lines())
     assert all(tax.credited == tax.amount for line in ledger.lines() for tax in line.taxes)
     assert of_memos(ledger.memos) == of_an_invoice(ledger.originals)
+
+
+@given(invoices(), st.data())
+def test_a_tax_that_is_credited_alone_is_credited_once(ledger, data):
+    unit = ledger.currency.smallest_unit
+    for _ in range(data.draw(st.integers(1, 5))):
+        taxes = [tax for tax in taxes_to_credit(ledger.lines()) if tax.left]
+        if taxes and data.draw(st.booleans()):
+            tax = data.draw(st.sampled_from(taxes))
+            memo = ledger.credit({}, {tax.line_no: data.draw(st.integers(1, int(tax.left / unit))) * unit})
+            assert (memo.net_amount, memo.tax_amount) == (0, memo.total_amount)
+        elif any(line.left for line in ledger.lines()):
+            ledger.credit(some_of_it(data, ledger))
+        for line in ledger.lines():
+            assert 0 <= line.credited <= line.base
+            assert all(0 <= tax.credited <= tax.amount for tax in line.taxes)
+    ledger.credit_the_rest()
+    assert all(line.left == 0 for line in ledger.lines())
 
 
 @given(invoices(), st.data())

@@ -80,7 +80,7 @@ def test_a_refund_of_five_with_ammount_gives_nothing_back(api, invoice):
 
 def test_acts_on_a_document_write_nothing_under_another_name_for_a_dry_run(api, invoice):
     path = f"invoices/{invoice.pk}/void"
-    named(api, path, {**REASON, "dry_run": True}, "Unknown field `dry_run`. Known here: comments, reason_code.")
+    named(api, path, {**REASON, "dry_run": True}, "Unknown field `dry_run`. Known here: comments, credit_to, reason_code.")
     named(api, f"{path}/?dry_run=true".rstrip("/"), REASON, "Unknown parameter `dry_run`. Known here: client_no.")
     body = {"invoice_no": invoice.pk, **REASON, "lines": [LINE], "do_write": False}
     before = rows()
@@ -112,7 +112,7 @@ def test_twelve_units_are_not_one(acme, api):
     plan = account.plan_instances.get().plan_id
     body = {"acct_no": account.pk, "plan": plan, "start_date": str(FEB_10), "quantity": 12}
     before = PlanInstance.objects.count()
-    known = "acct_no, billed_through, end_date, plan, po_num, prices, start_date, units"
+    known = "acct_no, billed_through, end_date, plan, po_num, prices, start_date, trial_end, units"
     named(api, "plan-instances", body, f"Unknown field `quantity`. Known here: {known}.")
     assert PlanInstance.objects.count() == before
 
@@ -125,7 +125,7 @@ def test_receivables_take_no_filter_that_they_do_not_have(api, path):
 
 def test_totals_are_of_all_accounts(api):
     answer = api.get("/api/v1/receivables/totals/", {"acct_no": "4"}).json()
-    assert answer["error_msg"] == "Unknown parameter `acct_no`. Known here: client_no."
+    assert answer["error_msg"] == "Unknown parameter `acct_no`. Known here: as_of, client_no."
 
 
 def test_what_only_answers_have_cannot_be_set(acme, api):
@@ -160,7 +160,7 @@ def test_a_member_that_one_object_has_twice_is_refused(api, invoice, path, body,
         {
             "error_code": 1016,
             "error_msg": f"invalid input: {name}: send it only once",
-            "errors": {name: [f"invalid input: {name}: send it only once"]},
+            "errors": {name: ["send it only once"]},
         },
     )
     assert rows() == before

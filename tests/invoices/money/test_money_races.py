@@ -11,12 +11,13 @@ from accounts.models import PaymentMethod
 from accounts.services.accounts import lock_account
 from invoices.gateways.sandbox import SandboxGateway
 from invoices.models import Invoice, LedgerEntry, Payment, Refund
-from invoices.services.approving.decide_pending import approve_invoices
+from invoices.services.approving.acts import approve_invoices
 from invoices.services.collecting.collecting import collect_invoices, resume_collecting
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.payments import record_external_payment
-from invoices.services.money.ledger.refunds import refund_payment
+from invoices.services.money.ledger.refunds import make_refund, refund_payment, request_refund
+from invoices.services.money.ledger.voids import undo_transaction
 from invoices.services.undoing.voiding import void_invoice
 from tests.support.billing import JAN_10, bill
 from tests.support.factories import ClientFactory, an_account
@@ -52,6 +53,51 @@ def test_an_invoice_is_charged_once_by_eight_callers_at_once(client, by):
     at_once(*[lambda: collect_invoices(invoice_nos=[invoice.pk], **by)] * AT_ONCE)
     resume_collecting(**by)
     assert (books(), due(invoice), Payment.objects.count()) == ([D(30)], 0, 1)
+    no_findings()
+
+
+def test_a_refund_is_either_sent_or_withdrawn_never_both(client, by):
+    """Two connections at the same moment, many times: the gateway's books and the ledger agree on each."""
+
+    def undone_refund(refund):
+        return undo_transaction(transaction_id=refund.pk, reason_code=8, **by)
+
+    for _ in range(12):
+        invoice = an_invoice(client)
+        collect_invoices(invoice_nos=[invoice.pk], **by)
+        payment = Payment.objects.get(account=invoice.account)
+        refund = request_refund(transaction_id=payment.pk, everything=True, why=Why(1, "so"), **by)
+        start, made = threading.Barrier(2, timeout=20), len(books("refunds"))
+        at_once(
+            lambda start=start, refund=refund: (start.wait(), make_refund(refund, **by)),
+            lambda start=start, refund=refund: (start.wait(), undone_refund(refund)),
+        )
+        make_refund(Refund.objects.get(pk=refund.pk), **by)
+        state = Refund.objects.get(pk=refund.pk).status
+        assert (state, len(books("refunds")) - made, due(invoice)) in (("done", 1, D(30)), ("withdrawn", 0, 0))
+    no_findings()
+
+
+def test_a_refund_waits_for_the_end_of_its_withdrawal(client, by):
+    """The worker that is about to send it comes while the withdrawal is not committed yet."""
+    invoice = an_invoice(client)
+    collect_invoices(invoice_nos=[invoice.pk], **by)
+    refund = request_refund(transaction_id=Payment.objects.get().pk, everything=True, why=Why(1, "so"), **by)
+    withdrawn, sent = threading.Event(), threading.Event()
+
+    def withdraw():
+        with transaction.atomic():
+            undo_transaction(transaction_id=refund.pk, reason_code=8, **by)
+            withdrawn.set()
+            sent.wait(1)  # The other connection cannot be ready before this one commits.
+
+    def send():
+        withdrawn.wait(20)
+        make_refund(refund, **by)
+        sent.set()
+
+    at_once(withdraw, send)
+    assert (Refund.objects.get().status, books("refunds"), due(invoice)) == ("withdrawn", [], 0)
     no_findings()
 
 

@@ -131,6 +131,13 @@ def test_the_api_adds_through_the_gateway_and_answers_what_was_stored(acme, keep
         "type": "card",
         "token": "kept_tok_1",
         "label": "Visa ending 4242",
+        "mandate_reference": "",
+        "debited_account": "",
+        "card_digits": "",
+        "card_network": "",
+        "card_holder": "",
+        "is_default": False,
+        "is_disabled": False,
     }
 
 

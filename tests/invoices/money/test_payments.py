@@ -9,9 +9,10 @@ from accounts.models import Event
 from billing_site.errors import BillingError
 from invoices.kinds import EntryKind, PaymentType
 from invoices.models import Allocation, LedgerEntry, Payment
-from invoices.services.approving.decide_pending import approve_invoices
+from invoices.services.approving.acts import approve_invoices
 from invoices.services.money.ledger.entries import account_balance
 from invoices.services.money.ledger.payments import add_cash_credit, apply_unused_credit, record_external_payment
+from invoices.services.money.ledger.voids import void_transaction
 from invoices.services.undoing.voiding import void_invoice
 from tests.support.billing import FEB_5, FEB_10, JAN_31, MAR_10, bill
 from tests.support.factories import a_plan, an_account
@@ -147,7 +148,7 @@ def test_parts_of_a_currencys_smallest_unit_are_refused(acme, process, currency,
 def test_an_amount_that_could_not_be_stored_exactly_is_refused(acme, process, amount):
     account, _invoice = billed(acme, process)
     before = rows()
-    assert refused_as(pay, account, process, amount)[0] == 90008
+    assert refused_as(pay, account, process, amount) == (90008, "amount")
     assert rows() == before
 
 
@@ -155,7 +156,7 @@ def test_a_balance_that_could_not_be_stored_exactly_is_refused(acme, process):
     account = paying(acme)
     pay(account, process, "99999999999.99")
     before = rows()
-    assert refused_as(pay, account, process, "0.01")[0] == 90008
+    assert refused_as(pay, account, process, "0.01") == (90008, "amount")
     assert (rows(), account_balance(account)) == (before, D("-99999999999.99"))
 
 
@@ -267,6 +268,16 @@ def test_what_is_left_of_a_payment_cannot_go_to_another_accounts_invoice(acme, p
     assert rows() == before
 
 
+def test_a_payment_that_would_pay_nothing_is_not_applied(acme, process):
+    """Neither one that is applied already, nor one of a customer who owes nothing: by REST as on the page."""
+    account, _invoice = billed(acme, process)
+    applied, unused = pay(account, process, "30.00"), pay(account, process, "5.00")
+    before = rows()
+    assert refused_as(apply, applied, process) == (90435, "transaction_id")
+    assert refused_as(apply, unused, process) == (90435, "transaction_id")
+    assert rows() == before
+
+
 def test_an_invoices_own_entry_or_an_unknown_one_is_not_applied(acme, process):
     account, invoice = billed(acme, process)
     entry = LedgerEntry.objects.get(invoice=invoice)
@@ -286,4 +297,18 @@ def test_a_cash_credit_and_a_payment_are_taken_together(acme, process):
         (EntryKind.PAYMENT, D(-10), D(-10)),
         (EntryKind.CASH_CREDIT, D(-5), D(-15)),
         (EntryKind.INVOICE, D(30), D(15)),
+    ]
+
+
+def test_an_allocation_counts_from_the_day_of_the_act_but_never_before_the_invoice(acme, process):
+    """Recorded on 31 January: received on the 5th, before the invoice of the 10th. Its void of 5 February releases it then."""
+    account, invoice = billed(acme, process)
+    early = pay(account, process, "10", received_on=date(2026, 1, 5))
+    late = pay(account, process, "5", received_on=date(2026, 1, 20), reference="late")
+    void_transaction(client=acme, transaction_id=early.pk, caller=process, today=date(2026, 2, 5), reason_code=1)
+    days = Allocation.objects.filter(debit__invoice=invoice).order_by("pk").values_list("credit", "amount", "day")
+    assert list(days) == [
+        (early.pk, D(10), date(2026, 1, 10)),
+        (late.pk, D(5), date(2026, 1, 20)),
+        (early.pk, D(-10), date(2026, 2, 5)),
     ]

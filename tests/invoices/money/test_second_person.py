@@ -9,14 +9,16 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from django.test import Client as Browser
+from django.urls import reverse
 
 from accounts.callers import Caller
 from accounts.keys import create_key, revoke_key
 from accounts.models import Event
-from invoices.models import CashCredit, CreditMemo, Invoice, LedgerEntry, RequestedAct
+from invoices.models import Invoice, LedgerEntry, RequestedAct
 from invoices.services.money.ledger.entries import account_balance
 from invoices.services.money.ledger.payments import record_external_payment
-from tests.support.admin_pages import act, add_url, texts
+from tests.support.act_pages import send
+from tests.support.admin_pages import act, texts
 from tests.support.billing import JAN_10, bill
 from tests.support.factories import BY_TEST, a_plan, an_account
 from tests.support.money_api import with_key
@@ -261,13 +263,12 @@ def test_a_viewer_sees_the_acts_and_decides_on_none(acme, account, invoice, paym
     assert RequestedAct.objects.get().state == "pending"
 
 
-def test_the_admin_asks_and_decides(acme, account, invoice):
+def test_a_page_asks_and_the_admin_decides(acme, account, invoice):
     ann, bob = (browser_of(staff(acme, "Administrator", name)) for name in ("Ann", "Bob"))
-    sent = {"account": account.pk, "amount": "12.00", "reason": 1, "comments": "x"}
-    answer = ann.post(add_url(CashCredit), sent, follow=True)
-    assert "Another person must approve this" in " ".join(texts(answer))
-    sent = {"corrects": invoice.pk, "amount": "5.00", "reason": 1, "comments": "x"}
-    ann.post(add_url(CreditMemo), sent, follow=True)
+    sent = {"amount": "12.00", "reason": 1, "comments": "x"}
+    answer = send(ann, reverse("give-cash-credit", args=[account.pk]), **sent)
+    assert "Another person must approve this" in answer.content.decode()
+    send(ann, reverse("credit-lines", args=[invoice.pk]), amount="5.00", reason=1, comments="x")
     credit, memo = RequestedAct.objects.order_by("pk")
     assert account_balance(account) == D("5000")
     assert "You cannot approve your own document or request" in " ".join(texts(act(ann, RequestedAct, "approve", credit.pk)))

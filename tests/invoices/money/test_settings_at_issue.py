@@ -11,7 +11,7 @@ from invoices.gateways.sandbox import SandboxGateway
 from invoices.kinds import EntryKind, InvoiceStatus, PaymentType, RunResult
 from invoices.models import CollectionAttempt, Invoice, RunOutcome
 from invoices.plan.facts import BillingRequest
-from invoices.services.approving.decide_pending import approve_invoices
+from invoices.services.approving.acts import approve_invoices
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.collecting import collecting
 from invoices.services.collecting.collecting import resume_collecting

@@ -9,7 +9,7 @@ from accounts.models import Event
 from invoices.kinds import EntryKind
 from invoices.models import Coupon, CouponUse, Invoice, LedgerEntry, ServiceCredit, TaxDetail, Usage
 from invoices.plan.facts import BillingRequest
-from invoices.services.approving.decide_pending import approve_invoices, discard_invoices
+from invoices.services.approving.acts import approve_invoices, discard_invoices
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.collecting.collecting import collect_invoices, resume_collecting
 from invoices.services.correcting.credit_memos import create_credit_memo
@@ -74,7 +74,8 @@ def test_a_voided_invoice_keeps_its_number_and_lines_and_owes_nothing(acme, proc
     )
     event = Event.objects.get(act="invoice.voided")
     assert (event.account_id, event.invoice_no, event.before) == (account.pk, invoice.pk, {"status": "approved"})
-    assert event.after == {"status": "voided", "reason_code": 5, "comments": "Wrong customer", "reopened": True}
+    said = {"kind": "recurring", "status": "voided", "reason_code": 5, "comments": "Wrong customer", "reopened": True}
+    assert event.after == said
 
 
 def test_what_was_paid_is_unapplied_and_pays_the_invoice_that_is_made_instead(acme, process):

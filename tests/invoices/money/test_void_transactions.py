@@ -69,7 +69,7 @@ def test_a_voided_payment_is_not_applied(acme, process):
     void(payment.pk, acme, process)
     some = {"client": acme, "transaction_id": payment.pk, "caller": process, "today": JAN_31}
     assert refused_as(apply_unused_credit, invoices={invoice.pk: D(1)}, **some) == (90021, "invoices")
-    apply_unused_credit(**some)
+    assert refused_as(apply_unused_credit, **some) == (90435, "transaction_id")
     assert (due(invoice), account_balance(account)) == (D(30), D(30))
 
 
@@ -101,7 +101,7 @@ def test_each_reason_of_money_that_was_taken_back_will_do(acme, process, reason_
 def test_a_gateways_refund_is_not_voided_but_one_by_hand_is(acme, process):
     account, invoice, payment = collected(acme, process)
     electronic = refund_payment(transaction_id=payment.pk, amount=D(10), **given(acme, process))
-    assert refused_as(void, electronic.pk, acme, process, 11) == (90022, "transaction_id")
+    assert refused_as(void, electronic.pk, acme, process, 11) == (90380, "transaction_id")
     cheque = pay(account, process, "10.00")
     by_hand = refund_payment(transaction_id=cheque.pk, everything=True, **given(acme, process))
     assert due(invoice) == D(10)

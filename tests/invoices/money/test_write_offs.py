@@ -6,7 +6,7 @@ import pytest
 
 from accounts.models import Event
 from invoices.kinds import EntryKind
-from invoices.services.approving.decide_pending import discard_invoices
+from invoices.services.approving.acts import discard_invoices
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.documents.collection_results import CollectionResult

@@ -16,7 +16,7 @@ from accounts.receipts import claim_for
 from accounts.services.prices import add_price
 from invoices.models import Coupon, CouponRedemption, Invoice, OneTimeCharge, ServiceCredit, Surcharge
 from invoices.plan.facts import BillingRequest
-from invoices.services.approving.decide_pending import approve_invoices, discard_invoices, regenerate_invoices
+from invoices.services.approving.acts import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.runs.runs import continue_run, start_run
 from tests.support.factories import (

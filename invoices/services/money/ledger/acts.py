@@ -1,6 +1,7 @@
 """What all acts on an account's money share: the lock, and the checks of amounts and reasons."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
@@ -12,18 +13,41 @@ from django.utils import timezone
 from accounts.callers import Caller
 from accounts.models import Account, Client
 from billing_site.common.compiled_reads import compiled_read
-from billing_site.common.currencies import currency_of
+from billing_site.common.currencies import currency_of, named_amount
 from billing_site.common.languages import in_english
 from billing_site.errors import BillingError, Detail, ErrorCode, word
 from invoices.calculation import ZERO, asked_amount, rounded
 from invoices.kinds import ReasonType
 from invoices.models import Invoice, LedgerEntry, ReasonCode
 from invoices.services.documents.account_acts import account_act
+from invoices.services.documents.open_periods import check_open
 from invoices.services.money.dunning import end_dunning
 from invoices.services.money.ledger.entries import PostedBy
 from invoices.services.money.ledger.second_person import ActHeld, request_act
 
 REFUSED = "money.refused"
+
+
+def seen_as(*facts: object) -> str:
+    """Return a short hash of what a preview shows. Decimals count by their value, not by how many zeros they end with."""
+    return hashlib.sha256(repr([_plain(fact) for fact in facts]).encode()).hexdigest()[:32]
+
+
+def check_seen(seen: str, *facts: object) -> None:
+    """Refuse (90003) an act whose facts are not those of the preview that its caller saw. `seen` is empty if there was none.
+
+    Call it under the account's lock.
+    """
+    if seen and seen != seen_as(*facts):
+        raise BillingError(ErrorCode.DOCUMENT_MOVED)
+
+
+def _plain(fact: object) -> object:
+    if isinstance(fact, Decimal):
+        return f"{fact.normalize():f}"
+    if isinstance(fact, Iterable) and not isinstance(fact, str):
+        return [_plain(one) for one in fact]
+    return fact
 
 
 class Why(NamedTuple):
@@ -54,33 +78,45 @@ def money_act(
     """Lock the account, and yield by whom and when entries are posted. An act that is refused writes nothing but an event.
 
     The account leaves dunning at the end if nothing is overdue. `day` is the date of the entries; give `today` if it is another
-    day. Refuses an unknown account (1009) and one that another call locks for more than 5 seconds (3108). If the act needs a
-    second person, its request is stored and PendingAct (90073) is raised.
+    day. Refuses a day in a closed period (90173), an unknown account (1009) and one that another call locks for more than 5
+    seconds (3108). If the act needs a second person, its request is stored and PendingAct (90073) is raised.
     """
     with _held_as_request(client, caller), account_act(client, account_no, caller, REFUSED, invoice_no=invoice_no):
+        check_open(client, day)
         yield PostedBy(day, timezone.now(), caller.identity)
         end_dunning(client, caller, [account_no], today or day)
 
 
-def check_amount(amount: Decimal, currency: str, field: str = "amount") -> Decimal:
+def check_amount(amount: Decimal, currency: str, field: str = "amount", *, name: str = "") -> Decimal:
     """Return the amount, rounded by `asked_amount`. Refuses an amount that is not above zero or not in whole smallest units of
-    the currency (1016), and one that is too large to be stored exactly (90008)."""
+    the currency (1016), and one that is too large to be stored exactly (90008).
+
+    `name` says which amount of the field is meant, if it has several."""
     of = currency_of(currency)
-    amount = asked_amount(amount, of)
+    try:
+        amount = asked_amount(amount, of)
+        is_whole = amount <= ZERO or amount == rounded(amount, of)
+    except BillingError as error:
+        raise error.within(field) from error
     if amount <= ZERO:
-        raise BillingError(
-            ErrorCode.INVALID_INPUT, Detail("{field}: {amount} is not above 0", field=field, amount=f"{amount:f}"), field=field
-        )
-    if amount != rounded(amount, of):
+        detail = Detail("{field}: {amount} is not above 0", field=name or field, amount=amount)
+        raise BillingError(ErrorCode.INVALID_INPUT, detail, field=field)
+    if not is_whole:
         detail = Detail(
             "{field}: {amount} is not a multiple of the smallest unit of {currency}, {smallest_unit}",
-            field=field,
-            amount=f"{amount:f}",
+            field=name or field,
+            amount=amount,
             currency=currency,
             smallest_unit=of.smallest_unit,
         )
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field=field)
     return amount
+
+
+def check_amounts_of_invoices(amounts: Mapping[int, Decimal], currency: str) -> dict[int, Decimal]:
+    """Return the amounts by invoice, each as `check_amount` returns it."""
+    named = {number: Detail("invoice {number}", number=number) for number in amounts}
+    return {number: check_amount(amount, currency, "invoices", name=named[number]) for number, amount in amounts.items()}
 
 
 def amount_or_all(amount: Decimal | None, everything: bool, left: Decimal) -> Decimal:
@@ -93,11 +129,14 @@ def amount_or_all(amount: Decimal | None, everything: bool, left: Decimal) -> De
     return left if amount is None else amount
 
 
-def check_not_above(amount: Decimal, open_amount: Decimal, what: Detail, field: str = "amount") -> None:
+def check_not_above(amount: Decimal, open_amount: Decimal, currency: str, what: Detail, field: str = "amount") -> None:
+    """Refuse (90021) an amount above what is open of it, which `what` says."""
     if amount > open_amount:
         raise BillingError(
             ErrorCode.ABOVE_WHAT_IS_OPEN,
-            Detail("{field}: only {open_amount} {what}", field=field, open_amount=f"{open_amount.normalize():f}", what=what),
+            Detail(
+                "{field}: only {open_amount} {what}", field=field, open_amount=named_amount(open_amount, currency), what=what
+            ),
             field=field,
         )
 
@@ -142,6 +181,19 @@ def account_of_entry(client: Client, transaction_id: int) -> int:
             field="transaction_id",
         )
     return account_no
+
+
+def check_entry_of(account_no: int, transaction_id: int, field: str) -> int:
+    """Return the number of a transaction. Refuses one that is not the account's (2001)."""
+    if not LedgerEntry.objects.filter(account=account_no, pk=transaction_id).exists():
+        detail = Detail(
+            "{field} {transaction_id} is not a transaction of account {account_no}",
+            field=field,
+            transaction_id=transaction_id,
+            account_no=account_no,
+        )
+        raise BillingError(ErrorCode.TRANSACTION_NOT_FOUND, detail, field=field)
+    return transaction_id
 
 
 def account_currency(account_no: int) -> str:

@@ -1,6 +1,6 @@
 """Enter issued invoices into the ledger, and pay them from unapplied payments and credits."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -39,17 +39,20 @@ def charge(issued: Sequence[Issued], posted_by: PostedBy, positions: dict[int, A
         mine = oldest_first(credits.get(one.account_no, []), [OpenItem(entry_no, one.total)])
         due[one.invoice_no] -= sum((part.amount for part in mine), ZERO)
         taken += mine
-    allocate(taken, posted_by.at)
+    allocate(taken, posted_by, own_events=due)
     return due
 
 
-def apply_open_credits(account_nos: Sequence[int], posted_by: PostedBy) -> None:
-    """Pay open invoices from unapplied payments and cash credits, the oldest of each first. Under the accounts' locks."""
+def apply_open_credits(account_nos: Sequence[int], posted_by: PostedBy, *, own_events: Collection[int] = ()) -> None:
+    """Pay open invoices from unapplied payments and cash credits, the oldest of each first. Under the accounts' locks.
+
+    `own_events` are as in `allocate`."""
     credits = open_credits(account_nos)
     if not credits:
         return
     charges = open_charges(list(credits))
     allocate(
         [part for number in credits for part in oldest_first(credits[number], [one.item for one in charges.get(number, [])])],
-        posted_by.at,
+        posted_by,
+        own_events=own_events,
     )

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from accounts.models import Account
+from accounts.trail import Act, record_consequences
 from billing_site.common.compiled_reads import compiled_read
 from billing_site.common.currencies import LARGEST_AMOUNT
 from billing_site.common.storage import insert_rows, reserve_ids, update_rows
 from billing_site.errors import BillingError, Detail, ErrorCode
-from invoices.calculation import ZERO, rounded
+from invoices.calculation import ZERO, amount_text, rounded
 from invoices.kinds import CYCLE_KINDS, FREE_KINDS, AllocationKind, EntryKind, InvoiceStatus
 from invoices.models import Allocation, Invoice, LedgerEntry
 from invoices.plan.allocating import Taken
@@ -156,25 +157,62 @@ def _rows(drafts: Sequence[Draft], posted_by: PostedBy, positions: dict[int, Acc
     return rows
 
 
-def allocate(taken: Sequence[Taken], at: datetime, kind: AllocationKind = AllocationKind.APPLIED) -> None:
+def allocate(
+    taken: Sequence[Taken],
+    posted_by: PostedBy,
+    kind: AllocationKind = AllocationKind.APPLIED,
+    *,
+    own_events: Collection[int] = (),
+) -> None:
     """Write which credit pays which debit. An amount below zero releases the credit. The open amounts of the invoices among the
-    debits change with it. The accounts must be locked."""
+    debits change with it, and each that is paid by it gets an event. A payment with an earlier date than the invoice that it
+    pays counts from the invoice's day. The accounts must be locked.
+
+    `own_events` are invoices without this event: the act is about them, and its own events say what became of them.
+    """
     if not taken:
         return
-    insert_rows(
-        Allocation,
-        ("credit_id", "debit_id", "kind", "amount", "created_at"),
-        [(one.credit_no, one.debit_no, kind.value, one.amount, at) for one in taken],
-    )
-    _lower_open_amounts(taken)
-
-
-def _lower_open_amounts(taken: Sequence[Taken]) -> None:
     lowered: dict[int, Decimal] = defaultdict(Decimal)
     for one in taken:
         lowered[one.debit_no] += one.amount
-    rows = _open_amounts(sorted(lowered))
-    update_rows(Invoice, ("open_amount",), [(number, left - lowered[entry_no]) for number, left, entry_no in rows])
+    rows = [_Open._make(row) for row in _open_amounts(sorted(lowered))]
+    issued = {row.entry_no: row.day for row in rows}
+    days = {number: max(posted_by.day, issued.get(number, posted_by.day)) for number in lowered}
+    insert_rows(
+        Allocation,
+        ("credit_id", "debit_id", "kind", "amount", "day", "created_at"),
+        [(one.credit_no, one.debit_no, kind.value, one.amount, days[one.debit_no], posted_by.at) for one in taken],
+    )
+    update_rows(Invoice, ("open_amount",), [(row.invoice_no, row.left - lowered[row.entry_no]) for row in rows])
+    paid = [
+        (row.client_no, paid_act(row.account_no, row.invoice_no, row.left, row.total, row.currency))
+        for row in rows
+        if row.left > ZERO and row.left == lowered[row.entry_no] and row.invoice_no not in own_events
+    ]
+    record_consequences(paid, posted_by.identity, posted_by.at)
+
+
+class _Open(NamedTuple):
+    """What is open on an invoice."""
+
+    invoice_no: int
+    left: Decimal
+    entry_no: int
+    day: date
+    client_no: int
+    account_no: int
+    total: Decimal
+    currency: str
+
+
+PAID = "invoice.paid"
+
+
+def paid_act(account_no: int, invoice_no: int, was_open: Decimal, total: Decimal, currency: str) -> Act:
+    """Return the event of an invoice that is paid. Amounts have the decimals of their currency."""
+    before, after, of_all = (amount_text(amount, currency) for amount in (was_open, ZERO, total))
+    values = {"open_amount": after, "total_amount": of_all, "currency": currency}
+    return Act(PAID, account_no, invoice_no, before={"open_amount": before}, after=values)
 
 
 def account_balance(account: Account) -> Decimal:
@@ -186,4 +224,5 @@ def account_balance(account: Account) -> Decimal:
 @compiled_read
 def _open_amounts(entry_nos: Collection[int]) -> QuerySet[Any, tuple[Any, ...]]:
     charges = LedgerEntry.objects.filter(pk__in=entry_nos, kind=EntryKind.INVOICE)
-    return charges.values_list("invoice_id", "invoice__open_amount", "pk")
+    invoice = "invoice__client_id", "invoice__account_id", "invoice__total_amount", "invoice__currency"
+    return charges.values_list("invoice_id", "invoice__open_amount", "pk", "entry_date", *invoice)

@@ -19,8 +19,8 @@ from invoices.services.documents.reasons import reasons_of
 
 ISSUING_ACTS = ("invoice.generated", "invoice.approved")
 VOIDING_ACT = "invoice.voided"
-APPLYING_ACT = "payment.applied"
-"""This event names a transaction that an earlier call made."""
+APPLYING_ACTS = ("payment.applied", "payment.moved")
+"""These events name a transaction that an earlier call made."""
 
 REASON_TYPES = {
     EntryKind.CASH_CREDIT: ReasonType.CASH_CREDIT,
@@ -78,7 +78,7 @@ def _receipt_ids(client: Client, entries: Sequence[LedgerEntry]) -> dict[int, st
 def _tokens(entries: Sequence[LedgerEntry]) -> dict[int, str]:
     documents, voided = _of_documents(entries)
     numbers = [entry.pk for entry in entries]
-    made = Q(after__transaction_id__in=numbers) & ~Q(act=APPLYING_ACT)
+    made = Q(after__transaction_id__in=numbers) & ~Q(act__in=APPLYING_ACTS)
     issued = Q(act__in=ISSUING_ACTS, invoice_no__in=documents) | Q(act=VOIDING_ACT, invoice_no__in=voided)
     accounts = {entry.account_id for entry in entries}
     events = Event.objects.filter(made | issued, account__in=accounts, error_code=0).exclude(call_token="").order_by("pk")

@@ -50,7 +50,7 @@ def transaction_history(*, client: Client, account_no: int, request: HistoryRequ
 
 def with_voids(entries: QuerySet[LedgerEntry]) -> QuerySet[LedgerEntry]:
     """Select the related rows that `transaction_type` and `description` need."""
-    return entries.select_related("voids", "voided_by", "account", "invoice", "payment")
+    return entries.select_related("voids__invoice", "voided_by", "account", "invoice", "payment")
 
 
 def transaction_type(entry: LedgerEntry) -> int:
@@ -63,11 +63,16 @@ def transaction_type(entry: LedgerEntry) -> int:
 def description(entry: LedgerEntry) -> str:
     """Return a short text in the active language: Invoice INV-000001, Electronic payment 12, Void of payment 7."""
     if entry.voids is not None:
-        voided = {"kind": within_sentence(entry.voids.get_kind_display()), "number": entry.voids_id}
+        voided = {"kind": within_sentence(entry.voids.get_kind_display()), "number": _number(entry.voids)}
         return _("Void of %(kind)s %(number)s") % voided
+    return f"{entry.get_kind_display()} {_number(entry)}"
+
+
+def _number(entry: LedgerEntry) -> str:
+    """The number that people know a transaction by: that of its document, or its own."""
     if entry.kind in (EntryKind.INVOICE, EntryKind.CREDIT_MEMO) and entry.invoice is not None:
-        return f"{entry.get_kind_display()} {entry.invoice.document_number}"
-    return f"{entry.get_kind_display()} {entry.pk}"
+        return entry.invoice.document_number
+    return str(entry.pk)
 
 
 def _of_type(number: int) -> Q:

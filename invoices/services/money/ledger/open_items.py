@@ -5,7 +5,7 @@ ledger. What is left of a credit follows from the ledger.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -19,6 +19,28 @@ from invoices.calculation import ZERO
 from invoices.kinds import FREE_KINDS, EntryKind
 from invoices.models import Allocation, Invoice, LedgerEntry
 from invoices.plan.allocating import OpenItem
+
+
+class OpenAfter(NamedTuple):
+    """What is open on an invoice before and after an act."""
+
+    invoice: Invoice
+    before: Decimal
+    after: Decimal
+
+    @property
+    def change(self) -> Decimal:
+        return self.after - self.before
+
+
+def open_after(change: Mapping[int, Decimal]) -> tuple[OpenAfter, ...]:
+    """Return what is open on invoices whose open amounts an act changes, given by ledger entry, in their order. One query."""
+    rows = LedgerEntry.objects.filter(pk__in=[number for number, amount in change.items() if amount], invoice__isnull=False)
+    changed = [(one.invoice, change[one.pk]) for one in rows.select_related("invoice").order_by("pk")]
+    return tuple(
+        OpenAfter(invoice, invoice.open_amount, invoice.open_amount + amount) for invoice, amount in changed if invoice
+    )
+
 
 IS_OPEN = Q(open_amount__gt=0)
 """Invoices on which something is due."""

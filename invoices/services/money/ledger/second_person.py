@@ -17,6 +17,7 @@ from accounts.callers import Approval, Caller
 from accounts.kinds import GuardedAct
 from accounts.models import Client
 from accounts.trail import REQUESTED, Act, record_acts
+from billing_site.common.currencies import named_amount
 from billing_site.errors import BillingError, Detail, ErrorCode, PendingAct, word
 from invoices.kinds import ActState
 from invoices.models import RequestedAct
@@ -45,16 +46,16 @@ class ActHeld(Exception):
         super().__init__(wanted.kind)
 
 
-def require_second_person(wanted: GuardedRequest, client: Client, caller: Caller) -> None:
+def require_second_person(wanted: GuardedRequest, client: Client, caller: Caller, *, always: bool = False) -> None:
     """Return if the act may proceed now: it needs no second person, or one has approved it. Raises ActHeld otherwise.
 
-    An approved request is marked as approved in this transaction, so that it is done only once. Call it under the account's
-    lock, after all checks and before anything is written. Refuses a request that was already decided on (90072), and one whose
-    amount has changed (90003).
+    `always`: it needs one whatever four eyes say. An approved request is marked as approved in this transaction, so that it is
+    done only once. Call it under the account's lock, after all checks and before anything is written. Refuses a request that
+    was already decided on (90072), and one whose amount has changed (90003).
     """
     if caller.approval is not None:
         _approve(wanted, client, caller.approval)
-    elif four_eyes_apply(client, wanted.kind, wanted.amount):
+    elif always or four_eyes_apply(client, wanted.kind, wanted.amount):
         raise ActHeld(wanted)
 
 
@@ -68,8 +69,8 @@ def _approve(wanted: GuardedRequest, client: Client, approval: Approval) -> None
         detail = Detail(
             "request {number} is over {amount}, but the amount is now {now}",
             number=act.pk,
-            amount=f"{act.amount.normalize():f}",
-            now=f"{wanted.amount.normalize():f}",
+            amount=named_amount(act.amount, act.currency),
+            now=named_amount(wanted.amount, wanted.currency),
         )
         raise BillingError(ErrorCode.DOCUMENT_MOVED, Detail("{detail}; discard the request and make a new one", detail=detail))
     act.state, act.decided_by, act.decided_at = ActState.APPROVED, approval.by.identity, timezone.now()

@@ -4,7 +4,7 @@ import pytest
 
 from accounts.models import Event
 from tests.support.audits.names import BILLED_THROUGH, DUE_FROM, NEWEST, NEXT, ONE_DOCUMENT
-from tests.support.audits.planting import ACCOUNT, DOCUMENT, INSTANCE, check_found, findings, plant
+from tests.support.audits.planting import ACCOUNT, DOCUMENT, INSTANCE, check_found, findings, findings_of, plant
 
 REVIVE = [
     "DROP INDEX one_pending_invoice_per_account",
@@ -132,7 +132,7 @@ def test_cycles_with_nothing_to_bill_were_recurring_before_events_said_so(world)
 def test_only_a_later_cycle_with_nothing_to_bill_moves_an_instance_beyond_its_documents(world):
     Event.objects.filter(account=world.paused, act="account.nothing_to_bill").update(after={"bill_date": "2026-03-10"})
     plant(INSTANCE.format("billed_through = '2026-05-09'", "paused_instance"), world)
-    assert findings()[BILLED_THROUGH] == [
+    assert findings_of(BILLED_THROUGH) == [
         f"account {world.paused} (A-paused): plan instance {world.paused_instance} is billed through 2026-05-09, but invoice "
         f"{world.paused_mar} bills it to 2026-04-09"
     ]

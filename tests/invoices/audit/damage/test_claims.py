@@ -17,6 +17,7 @@ from tests.support.audits.planting import (
     USAGE,
     check_found,
     findings,
+    findings_of,
     plant,
 )
 from tests.support.billing import FEB_10, JAN_10, bill, metered
@@ -211,12 +212,12 @@ def left_out(acme, process):
 def test_usage_that_was_left_out_is_not_held(left_out):
     invoice, _ = left_out
     Usage.objects.filter(record_id="typo").update(invoice=invoice)
-    (found,) = findings()[HELD_USAGE]
+    (found,) = findings_of(HELD_USAGE)
     assert found.endswith("but holds 1000000000000000")
 
 
 def test_an_order_that_was_left_out_is_not_held(left_out):
     invoice, one = left_out
     OneTimeCharge.objects.filter(pk=one.pk).update(invoice=invoice)
-    (found,) = findings()[HELD_ORDERS]
+    (found,) = findings_of(HELD_ORDERS)
     assert found.endswith(f"holds order {one.pk}, but has 0 lines of it")

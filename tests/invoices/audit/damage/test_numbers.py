@@ -66,6 +66,16 @@ WIDER = [
         ["DROP INDEX one_document_per_number", DOCUMENT.format("number = 1", "mixed_jan")],
         "client {acme}, series invoice, invoice {mixed_jan}: number 1 is used twice, or is below 1",
     ),
+    (
+        APPROVED,
+        [DOCUMENT.format("number_year = 2025", "plain_jan")],
+        PLAIN_JAN + ": has a number of 2025, but its invoice date is 2026-01-10",
+    ),
+    (
+        SERIES,
+        ["UPDATE invoices_numberseries SET year = 2026, last_of_year = 3 WHERE client_id = {acme}"],
+        "client {acme}, series invoice of 2026: is at 3, but its highest number is 0",
+    ),
 ]
 
 CHECKS = [

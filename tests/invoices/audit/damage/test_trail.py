@@ -1,13 +1,13 @@
 """Approved documents are unchanged, and the events explain them."""
 
 import pytest
-from django.db.models import CharField, DateField
+from django.db.models import BooleanField, CharField, DateField
 
 from accounts.models import Client, Event
 from invoices.fingerprints import FORMATS, newest
-from invoices.models import InvoiceLine
-from invoices.services.approving.decide_pending import approve_invoices
-from tests.support.audits.names import ACTS, EVENTS, RECEIPTS, RUNS, UNMOVED
+from invoices.models import BilledPeriod, CreditDetail, InvoiceLine, LineBasis, TaxDetail
+from invoices.services.approving.acts import approve_invoices
+from tests.support.audits.names import ACTS, EVENTS, PARTS, RECEIPTS, RUNS, UNMOVED
 from tests.support.audits.planting import (
     CREDIT,
     DISCARDED,
@@ -23,6 +23,7 @@ from tests.support.audits.planting import (
     TAX,
     check_found,
     findings,
+    findings_of,
     plant,
 )
 from tests.support.audits.world import FEB_10, PROCESS
@@ -216,9 +217,11 @@ def test_no_column_of_an_approved_line_can_change_unseen(world, column):
     value = InvoiceLine.objects.values_list(column, flat=True).get(invoice=world.office_feb, line_no=3)
     other = OTHERS.get(column, "77" if value is None or isinstance(value, int) else "0.07")
     if isinstance(field, CharField):
-        other = "'moved'"
+        other = f"'{'moved'[: field.max_length]}'"
     elif isinstance(field, DateField):
         other = "'2026-01-01'"
+    elif isinstance(field, BooleanField):
+        other = "TRUE"
     check_found(
         world,
         UNMOVED,
@@ -233,10 +236,17 @@ def test_an_event_of_a_document_that_is_gone_names_it_and_a_refusal_may_name_one
     assert error_of(outcome) is not None
     assert findings() == {}
     plant(REMOVE, world)
-    assert [one.split(": ", 1)[1] for one in findings()[EVENTS]] == [
+    assert [one.split(": ", 1)[1] for one in findings_of(EVENTS)] == [
         f"{act} of invoice {world.plain_feb} of account {world.plain}, which does not exist"
         for act in ("invoice.generated", "invoice.approved", "invoice.issued")
     ]
+
+
+@pytest.mark.parametrize("part", [InvoiceLine, CreditDetail, TaxDetail, BilledPeriod, LineBasis])
+def test_a_part_of_a_document_that_does_not_exist_is_found(world, part):
+    number = part.objects.order_by("pk").values_list("pk", flat=True).last()
+    plant(f"UPDATE {part._meta.db_table} SET invoice_id = 999999 WHERE id = {number}", world)
+    assert findings_of(PARTS) == [f"{part._meta.model_name} {number}: of invoice 999999, which does not exist"]
 
 
 def test_documents_that_were_issued_before_the_first_event_of_an_issue_need_none(world):
@@ -250,5 +260,5 @@ def test_documents_that_were_issued_before_the_first_event_of_an_issue_need_none
 
 def test_an_event_of_another_account_than_its_documents_is_found(world):
     plant("UPDATE accounts_event SET account_id = {yen} WHERE act = 'invoice.discarded' AND invoice_no = {discarded}", world)
-    (finding,) = findings()[EVENTS]
+    (finding,) = findings_of(EVENTS)
     assert finding.endswith(f"invoice.discarded of invoice {world.discarded} of account {world.yen}, which does not exist")

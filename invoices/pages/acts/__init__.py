@@ -1,0 +1,1 @@
+"""Pages for acts: what will happen is seen first, by the act's own service, then confirmed."""

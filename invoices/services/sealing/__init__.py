@@ -1,0 +1,1 @@
+"""Seal rows that are written once, so that whoever alters them later is found."""

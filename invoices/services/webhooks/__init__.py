@@ -1,0 +1,1 @@
+"""Webhooks: the endpoints, what must be sent to each, and sending it."""

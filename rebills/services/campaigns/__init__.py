@@ -1,0 +1,1 @@
+"""Campaigns: one correction of many issued documents, previewed, approved by another person, and then carried out."""
