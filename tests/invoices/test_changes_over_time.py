@@ -38,7 +38,7 @@ class Change(NamedTuple):
 def changes(draw):
     days = sorted(draw(st.sets(st.integers(1, 200), min_size=1, max_size=3)))
     entered = sorted(draw(st.lists(st.integers(0, BILLS - 1), min_size=len(days), max_size=len(days))))
-    rates, intervals, units = st.sampled_from(["10.00", "33.33", "90.00"]), st.sampled_from([1, 3, 12]), st.integers(0, 3)
+    rates, intervals, units = st.sampled_from(["10.00", "33.33", "90.00"]), st.sampled_from([1, 3, 12]), st.integers(1, 3)
     return [Change(day, after, draw(rates), draw(intervals), draw(units)) for day, after in zip(days, entered, strict=True)]
 
 

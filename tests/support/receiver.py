@@ -1,7 +1,8 @@
 """A receiver of webhooks as a process of its own. It writes down what it gets before it answers, and answers as its path says.
 
 `/ok` accepts; `/refuses` answers 500; `/gone` 410; `/moved` redirects to `/ok`; `/slow` answers late; `/drips` answers
-a byte each half second; `/lies` sends what is not HTTP; `/as-told` does what the file beside the log says.
+a byte each half second; `/lies` sends what is not HTTP; `/as-told` does what the file beside the log says. A query after the path
+makes it another address with the same answer.
 """
 
 import json
@@ -70,11 +71,12 @@ class Handler(BaseHTTPRequestHandler):
     folder: Path
 
     def do_POST(self) -> None:
+        path = self.path.partition("?")[0]
         body = self.rfile.read(int(self.headers["content-length"])).decode()
         headers = {name.lower(): value for name, value in self.headers.items()}
         with (self.folder / "log").open("a") as log:
-            log.write(json.dumps({"path": self.path, "headers": headers, "body": body}) + "\n")
-        told = (self.folder / "told").read_text() if self.path == "/as-told" else self.path
+            log.write(json.dumps({"path": path, "headers": headers, "body": body}) + "\n")
+        told = (self.folder / "told").read_text() if path == "/as-told" else path
         self.answer(told)
 
     def answer(self, told: str) -> None:
