@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
+from django.utils.translation import gettext as _
 
 from billing_site.common.numbers import plain_number
 from billing_site.errors import BillingError, shown_detail
@@ -54,7 +55,7 @@ class SubmittedLine(NamedTuple):
 
     @property
     def changed(self) -> list[str]:
-        """The fields that differ from the original. An emptied field means no change, but an emptied PO number is removed."""
+        """The fields that have another value than the original. An emptied PO number is one; others are in `emptied`."""
         return [name for name, value in self.values.items() if self._is_changed(name, value)]
 
     def _is_changed(self, name: str, value: str) -> bool:
@@ -66,6 +67,15 @@ class SubmittedLine(NamedTuple):
     def is_edited(self, name: str) -> bool:
         """Whether the field's text, even if empty, differs from the original, so that the page must send it again."""
         return self.values[name] != self.original_values[name]
+
+    @property
+    def emptied(self) -> Refusals:
+        """Why fields of an included line may not be empty. The PO number may, and an amount that follows from other figures."""
+        if not self.is_included:
+            return {}
+        follows = {"amount"} if {"units", "rate_per_unit", "discount_percent"} & {*self.changed} else set()
+        had = {name: text for name, text in self.original_values.items() if text and name not in {"po_num", *follows}}
+        return {self.field(name): _emptied(text) for name, text in had.items() if not self.values[name]}
 
     @property
     def as_request(self) -> dict[str, Any]:
@@ -136,6 +146,14 @@ class SubmittedForm(NamedTuple):
             found |= line.wrong_numbers
         return found
 
+    @property
+    def emptied(self) -> Refusals:
+        """Why fields may not be empty."""
+        found = {one.field: _emptied(one.original) for one in self.usage if one.original and not one.value}
+        for line in self.lines:
+            found |= line.emptied
+        return found
+
     def with_line(self) -> "SubmittedForm":
         number = max([self.last_line_no, *(line.line_no for line in self.lines)]) + 1
         return self._replace(lines=(*self.lines, added_line(number, {})))
@@ -204,7 +222,7 @@ def read(
         **_readable(submitted.top),
     }
     serializer = (RebillArguments if is_final else RebillPreviewArguments)(data=body)
-    wrong = submitted.wrong_numbers
+    wrong = {**submitted.wrong_numbers, **submitted.emptied}
     if not serializer.is_valid() or wrong:
         return None, {**dict(_unread(serializer.errors, lines, submitted.changed_usage)), **wrong}
     request = rebill_request(serializer.validated_data)
@@ -264,6 +282,10 @@ class _Number(NamedTuple):
 
     plain: str
     wrong: str = ""
+
+
+def _emptied(original: str) -> str:
+    return _("This may not be empty. It was %(original)s.") % {"original": original}
 
 
 def _number(text: str) -> _Number:

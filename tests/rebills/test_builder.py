@@ -95,6 +95,10 @@ def test_an_amount_that_is_typed_overrides_rate_times_units_and_says_so(page, in
     ("fields", "field", "told"),
     [
         ({"line_2_units": "many"}, "units", "Enter a number."),
+        ({"line_2_units": ""}, "units", "This may not be empty. It was 1."),
+        ({"line_2_amount": "25", "line_2_rate_per_unit": ""}, "rate_per_unit", "This may not be empty. It was 20."),
+        ({"line_2_description": ""}, "description", "This may not be empty. It was "),
+        ({"line_2_period_end": ""}, "period_end", "This may not be empty. It was "),
         ({"line_2_units": "-1"}, "units", "-1 is below 0; to give something back, add a line with a negative amount"),
         ({"line_2_amount": "1.234"}, "amount", "1.234 is not a multiple of the smallest unit of usd"),
         ({"line_2_units": "2", "line_2_rate_per_unit": "3", "line_2_amount": "7"}, "amount", "3 for 2 units is 6, and not 7"),
