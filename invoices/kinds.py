@@ -17,6 +17,16 @@ class InvoiceKind(TextChoices):
     REVERSAL = "reversal", _("Reversal")
 
 
+NOUNS = {
+    InvoiceKind.RECURRING.value: gettext_noop("invoice"),
+    InvoiceKind.ADVANCE.value: gettext_noop("advance invoice"),
+    InvoiceKind.ONE_OFF.value: gettext_noop("one-off invoice"),
+    InvoiceKind.CREDIT_MEMO.value: gettext_noop("credit memo"),
+    InvoiceKind.REBILL.value: gettext_noop("rebill"),
+    InvoiceKind.REVERSAL.value: gettext_noop("reversal"),
+}
+"""What a document of each kind is called within a sentence. `word` makes a part of a detail of it."""
+
 CYCLE_KINDS = (InvoiceKind.RECURRING, InvoiceKind.ADVANCE)
 """Documents that bill a cycle and move their account's dates."""
 
@@ -514,12 +524,6 @@ MARKED_WORDS = (
     gettext_noop("unknown"),
     gettext_noop("collected"),
     gettext_noop("declined"),
-    gettext_noop("recurring"),
-    gettext_noop("advance"),
-    gettext_noop("credit memo"),
-    gettext_noop("one off"),
-    gettext_noop("rebill"),
-    gettext_noop("reversal"),
     gettext_noop("write-off"),
     gettext_noop("dispute"),
     gettext_noop("planned"),
@@ -540,7 +544,7 @@ MARKED_WORDS = (
     gettext_noop("payments"),
     gettext_noop("collection"),
 )
-"""The words for statuses, kinds and parts of documents in the details of refusals, which `word` makes of them."""
+"""The words for statuses and parts of documents in the details of refusals, which `word` makes of them."""
 
 
 class DeliveryState(TextChoices):

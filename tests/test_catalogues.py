@@ -10,7 +10,7 @@ from billing_site.catalogues import ROOT, catalogues, extracted, read_catalogue
 from billing_site.common.languages import in_english
 from billing_site.errors import ErrorCode
 from invoices.fingerprints import CORRECTION, TAX_BASIS
-from invoices.kinds import OPEN_ATTEMPTS, ActState, InvoiceKind, InvoiceStatus, ReasonType, RunState
+from invoices.kinds import NOUNS, OPEN_ATTEMPTS, ActState, InvoiceStatus, ReasonType, RunState
 from invoices.plan.actions import CREDIT_ENTRIES
 from invoices.services.lists.event_names import NAMES
 from rebills.plan import SEEN_PARTS
@@ -115,7 +115,7 @@ def act(number, why: str, known: Detail):
 def test_the_words_in_details_have_translations(catalogue):
     """Statuses and the like are words of fixed lists, so nothing in the code marks each of them where it is used."""
     words = {str(value) for kind in (InvoiceStatus, ActState, RateModel) for value in kind.values}
-    words |= {status.value for status in OPEN_ATTEMPTS} | {kind.value.replace("_", " ") for kind in InvoiceKind}
+    words |= {status.value for status in OPEN_ATTEMPTS} | {*NOUNS.values()}
     words |= {in_english(state.label).lower() for state in RunState} | {in_english(type.label) for type in ReasonType}
     words |= {right.replace("_", " ") for right in KEY_RIGHTS} | {kind.replace("_", "-") for kind in CREDIT_ENTRIES}
     words |= {"terms", "periods", "parties", "payments", "collection", *SEEN_PARTS, CORRECTION, TAX_BASIS}

@@ -16,6 +16,7 @@ from invoices.calculation import ZERO
 from invoices.kinds import (
     ASKED_ATTEMPTS,
     BILLING_KINDS,
+    NOUNS,
     OFFSETTING_KINDS,
     OPEN_ATTEMPTS,
     TRANSITIONS,
@@ -62,6 +63,11 @@ class InTheWay(NamedTuple):
         return str(shown_detail(self.name))
 
 
+def _name(kind: str, invoice_no: int, document_number: str) -> str:
+    """Return a document's number, or what it is called as long as it has none."""
+    return document_number or Detail("{kind} {number}", kind=word(NOUNS[kind]), number=invoice_no)
+
+
 class Correcting(NamedTuple):
     """A live document that corrects another."""
 
@@ -72,11 +78,7 @@ class Correcting(NamedTuple):
 
     @property
     def blocker(self) -> InTheWay:
-        return InTheWay(
-            "invoice",
-            self.invoice_no,
-            self.document_number or Detail("{kind} {number}", kind=word(self.kind.replace("_", " ")), number=self.invoice_no),
-        )
+        return InTheWay("invoice", self.invoice_no, _name(self.kind, self.invoice_no, self.document_number))
 
 
 class InvoiceCredit(NamedTuple):
@@ -148,7 +150,7 @@ class DocumentFacts(NamedTuple):
 
     @property
     def name(self) -> str:
-        return self.document_number or Detail("invoice {invoice_no}", invoice_no=self.invoice_no)
+        return _name(self.kind, self.invoice_no, self.document_number)
 
     def rebill(self, status: InvoiceStatus) -> Correcting | None:
         """Return its rebill with this status: approved, or pending."""
@@ -231,9 +233,7 @@ def _issued(facts: DocumentFacts) -> Iterator[Refusal]:
 
 def _owed(facts: DocumentFacts) -> Iterator[Refusal]:
     if facts.kind in OFFSETTING_KINDS:
-        detail = Detail(
-            "{document} is a {kind} and has no open amount", document=facts.name, kind=word(facts.kind.replace("_", " "))
-        )
+        detail = Detail("{document} is a {kind} and has no open amount", document=facts.name, kind=word(NOUNS[facts.kind]))
         yield Refusal(ErrorCode.NOT_ISSUED, detail)
 
 
@@ -270,18 +270,20 @@ def _undo_first(document: str) -> Detail:
     return Detail("undo {document} first", document=document)
 
 
+def _as_it_is(facts: DocumentFacts) -> Detail:
+    if not facts.document_number:
+        return Detail("{document} is {status}", document=facts.name, status=word(facts.status))
+    noun = word(NOUNS[facts.kind])
+    return Detail("{kind} {document} is {status}", kind=noun, document=facts.document_number, status=word(facts.status))
+
+
 def _is_undoable(facts: DocumentFacts) -> Iterator[Refusal]:
     """Only an issued rebill is undone."""
     if facts.kind == InvoiceKind.REBILL and facts.status == InvoiceStatus.APPROVED:
         return
     yield Refusal(
         ErrorCode.NOT_UNDOABLE,
-        Detail(
-            "{kind} {document} is {status}",
-            document=facts.name,
-            status=word(facts.status),
-            kind=word(facts.kind.replace("_", " ")),
-        ),
+        _as_it_is(facts),
         instead=_instead_of_undo(facts),
     )
 
@@ -290,12 +292,7 @@ def _is_memo(facts: DocumentFacts) -> Iterator[Refusal]:
     """Only an issued credit memo that was not issued with a rebill is undone by itself."""
     if facts.kind == InvoiceKind.CREDIT_MEMO and facts.status == InvoiceStatus.APPROVED and facts.part_of is None:
         return
-    detail = Detail(
-        "{kind} {document} is {status}",
-        document=facts.name,
-        status=word(facts.status),
-        kind=word(facts.kind.replace("_", " ")),
-    )
+    detail = _as_it_is(facts)
     instead = _instead_of_undo(facts) if facts.part_of is not None else _instead_of_restoring(facts)
     if facts.kind == InvoiceKind.REBILL and facts.status == InvoiceStatus.APPROVED:
         instead = Detail("undo it as a rebill")
@@ -306,12 +303,7 @@ def _is_voided_invoice(facts: DocumentFacts) -> Iterator[Refusal]:
     """Undo restores what a voided invoice charged. Voided memos and rebills are made again instead."""
     if facts.status == InvoiceStatus.VOIDED and facts.kind in BILLING_KINDS:
         return
-    detail = Detail(
-        "{kind} {document} is {status}",
-        document=facts.name,
-        status=word(facts.status),
-        kind=word(facts.kind.replace("_", " ")),
-    )
+    detail = _as_it_is(facts)
     yield Refusal(ErrorCode.NO_VOID_TO_UNDO, detail, instead=_instead_of_restoring(facts))
 
 

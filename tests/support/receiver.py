@@ -1,8 +1,8 @@
 """A receiver of webhooks as a process of its own. It writes down what it gets before it answers, and answers as its path says.
 
 `/ok` accepts; `/refuses` answers 500; `/gone` 410; `/moved` redirects to `/ok`; `/slow` answers late; `/drips` answers
-a byte each half second; `/lies` sends what is not HTTP; `/as-told` does what the file beside the log says. A query after the path
-makes it another address with the same answer.
+a byte each half second; `/lies` sends what is not HTTP; `/as-told` does what the file beside the log says. With a query after
+the path it is another address, which answers alike.
 """
 
 import json

@@ -139,14 +139,14 @@ def test_usage_orders_coupons_and_credits_are_billed_and_used_as_before(acme, pr
 def test_later_acts_in_the_way_are_named_with_a_way_on(acme, process, invoice):
     assert refused(invoice, process) == (
         ErrorCode.NO_VOID_TO_UNDO,
-        "Only the void of an invoice can be undone: recurring INV-000001 is approved",
+        "Only the void of an invoice can be undone: invoice INV-000001 is approved",
     )
     void(invoice, process, FEB_10)
     again = bill(invoice.account, process, JAN_10, force_pending=True)
     code, message = refused(invoice, process)
     assert (code, message.partition(": ")[2]) == (
         ErrorCode.UNDO_BLOCKED,
-        f"recurring {again.pk} has billed the cycle of INV-000001 since; discard that first",
+        f"invoice {again.pk} has billed the cycle of INV-000001 since; discard that first",
     )
     post(with_key(acme, may_approve=True), f"invoices/{again.pk}/discard", {}, 200)
     again = bill(invoice.account, process, JAN_10)
