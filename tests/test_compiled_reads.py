@@ -57,6 +57,20 @@ def test_collections_of_similar_length_share_their_sql(acme, three, built):
     assert len(built) == 2
 
 
+def test_rows_are_streamed_and_counted_with_the_same_sql(acme, three, built):
+    assert list(accounts.stream(1, acme.pk, three, None)) == [(three[0], "A1", 1), (three[1], "A2", 2)]
+    assert list(accounts.stream(1, acme.pk + 1, three, None)) == []
+    assert (accounts.count(acme.pk, three, None), accounts.count(acme.pk + 1, three, None)) == (2, 0)
+    assert (list(accounts.stream(1, acme.pk, [], None)), accounts.count(acme.pk, [], None)) == ([], 0)
+    assert len(built) == 3  # of an empty list, the first try finds out that there is nothing
+
+
+def test_a_long_list_is_streamed_and_counted_too(acme, three):
+    many = [*three, *range(10**9, 10**9 + MOST_VALUES)]
+    assert [row[0] for row in accounts.stream(1, acme.pk, many, None)] == three[:2]
+    assert accounts.count(acme.pk, many, None) == 2
+
+
 def test_an_argument_that_is_none_has_sql_of_its_own(acme, three, built):
     assert accounts(acme.pk, three, None) == [(three[0], "A1", 1), (three[1], "A2", 2)]
     assert accounts(acme.pk, three, "A2") == [(three[1], "A2", 2)]

@@ -65,6 +65,27 @@ class CompiledRead(Generic[P, Row]):
         statement = compiled.statement(values)
         return compiled.shaped(execute_together([statement])[0]) if statement else []
 
+    def stream(self, rows_at_once: int, *arguments: P.args, **named: P.kwargs) -> Iterator[Row]:
+        """Yield the rows, in the order of the queryset. So many are in memory at a time, where the database can do that."""
+        assert not named, "arguments of compiled reads have no names"
+        compiled = self.compiled(_values_of(arguments))
+        if compiled is None:
+            return self.build(*arguments, **named).iterator(rows_at_once)
+        return compiled.streamed(_values_of(arguments), rows_at_once)
+
+    def count(self, *arguments: P.args, **named: P.kwargs) -> int:
+        """Return how many rows there are."""
+        assert not named, "arguments of compiled reads have no names"
+        values = _values_of(arguments)
+        compiled = self.compiled(values)
+        if compiled is None:
+            return self.build(*arguments, **named).count()
+        statement = compiled.statement(values)
+        if statement is None:
+            return 0
+        counted = Statement(f"SELECT COUNT(*) FROM ({statement.sql}) AS counted", statement.parameters)
+        return int(execute_together([counted])[0][0][0])
+
     def of(self, *arguments: P.args, **named: P.kwargs) -> Reading:
         """Return this read with its arguments, for `read_ahead`."""
         assert not named, "arguments of compiled reads have no names"
@@ -146,7 +167,8 @@ class _Compiled:
             raise TypeError(f"{build.__qualname__}: an argument changes the SQL")
         named = {(one, other): (at, item) for at, item, one, other in _pairs(*examples)}
         self._parameters = [
-            one if one == other else _place(build, named, one, other) for one, other in zip(parameters, others, strict=True)
+            one if _is_same(one, other) else _place(build, named, one, other)
+            for one, other in zip(parameters, others, strict=True)
         ]
         missing = set(named.values()) - {(one.argument, one.item) for one in self._parameters if isinstance(one, _Place)}
         if missing:
@@ -165,14 +187,32 @@ class _Compiled:
 
     def shaped(self, rows: list[Any]) -> list[Any]:
         """Return rows of the database as the queryset returns them."""
-        compiler = copy(self._compiler)
-        compiler.connection = connections[DEFAULT_DB_ALIAS]
+        compiler = self._compiler_of_now()
         if compiler.has_extra_select:
             rows = [row[: compiler.col_count] for row in rows]
         compiler.execute_sql = lambda *_, **__: [rows]
+        return list(self._queryset._iterable_class(self._stand_in(compiler)))
+
+    def streamed(self, values: Values, rows_at_once: int) -> Iterator[Any]:
+        """Yield what the queryset yields with these values, so many rows at a time."""
+        statement = self.statement(values)
+        if statement is None:
+            return
+        compiler = self._compiler_of_now()
+        compiler.as_sql = lambda *_, **__: (statement.sql, tuple(statement.parameters))
+        has_cursors = not compiler.connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
+        yield from self._queryset._iterable_class(self._stand_in(compiler), chunked_fetch=has_cursors, chunk_size=rows_at_once)
+
+    def _compiler_of_now(self) -> Any:
+        compiler = copy(self._compiler)
+        compiler.connection = connections[DEFAULT_DB_ALIAS]
         compiler.get_converters = lambda _: self._converters
+        return compiler
+
+    def _stand_in(self, compiler: Any) -> Any:
+        """Return what stands for the queryset where its rows are shaped: with this compiler."""
         query = self._queryset.query
-        stand_in = SimpleNamespace(
+        return SimpleNamespace(
             db=DEFAULT_DB_ALIAS,
             model=self._queryset.model,
             _fields=self._queryset._fields,
@@ -185,7 +225,6 @@ class _Compiled:
                 annotation_select=query.annotation_select,
             ),
         )
-        return list(self._queryset._iterable_class(stand_in))
 
 
 def _compile(queryset: Any) -> tuple[Any, Any, str, list[Any]]:
@@ -193,6 +232,11 @@ def _compile(queryset: Any) -> tuple[Any, Any, str, list[Any]]:
     compiler = queryset.query.get_compiler(DEFAULT_DB_ALIAS)
     sql, parameters = compiler.as_sql()
     return queryset, compiler, sql, list(parameters)
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two parameters are equal. JSON for PostgreSQL is equal to itself only, so what it holds is compared."""
+    return bool(getattr(one, "obj", one) == getattr(other, "obj", other))
 
 
 def _place(build: Any, named: dict[tuple[Any, Any], tuple[int, int | None]], one: Any, other: Any) -> _Place:

@@ -11,8 +11,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from accounts.models import Account, Event, PlanInstance
 from accounts.periods import InstanceDates
 from accounts.services.plan_dates import DATE_COLUMNS, instances_with_dates
+from invoices.audit.reads import scope_read
 from invoices.audit.reports import Unreadable
-from invoices.audit.rules import ROWS_AT_ONCE
 from invoices.audit.scopes import Scope, of_client
 from invoices.kinds import ADVANCE_TYPES, CYCLE_KINDS, LIVE_STATUSES, NOTHING_BILLED, InvoiceKind, InvoiceStatus, LineType
 from invoices.models import BilledPeriod, Invoice, InvoiceLine, OneTimeCharge
@@ -117,71 +117,10 @@ class AccountHistory(NamedTuple):
 def account_histories(scope: Scope) -> Iterator[AccountHistory | Unreadable]:
     """Yield all accounts in the order of their numbers. Uses ten queries in total and keeps one account in memory.
     One that cannot be read ends nothing."""
-    accounts = _streamed(
-        of_client(Account, "client", scope).order_by("pk"),
-        ("pk", "client_acct_id", "bill_day", "next_bill_date", "last_bill_date", "arrears_due_from", "orders_due"),
-    )
-    instances = _streamed(
-        instances_with_dates(of_client(PlanInstance, "account__client", scope)).order_by("account_id", "pk"),
-        ("account_id", "pk", *DATE_COLUMNS),
-    )
-    documents = _streamed(
-        of_client(Invoice, "account__client", scope)
-        .filter(status__in=LIVE_STATUSES, kind__in=CYCLE_KINDS, bills_again=None)
-        .order_by("account_id", "pk"),
-        ("account_id", "pk", "kind", "status", "bill_date", "bill_day"),
-    )
-    periods = _streamed(
-        of_client(BilledPeriod, "plan_instance__account__client", scope)
-        .filter(invoice__status__in=LIVE_STATUSES)
-        .order_by("plan_instance__account_id", "plan_instance_id", "start_date", "end_date"),
-        (
-            "plan_instance__account_id",
-            "plan_instance_id",
-            "start_date",
-            "end_date",
-            "invoice_id",
-            "invoice__status",
-            "invoice__bill_date",
-            "invoice__bills_again",
-        ),
-    )
-    # A cycle that is priced over several bands has several lines.
-    arrears = _streamed(
-        of_client(InvoiceLine, "invoice__account__client", scope)
-        .filter(
-            ADDS_TO_NO_MINIMUM,
-            line_type=LineType.ARREARS,
-            invoice__status__in=LIVE_STATUSES,
-            invoice__kind__in=CYCLE_KINDS,
-            plan_instance__isnull=False,
-            period_start__isnull=False,
-            period_end__isnull=False,
-        )
-        .order_by("invoice__account_id", "plan_instance_id", "service_id", "period_start", "period_end", "invoice_id")
-        .distinct(),
-        ("invoice__account_id", "plan_instance_id", "service_id", "period_start", "period_end", "invoice_id"),
-    )
-    nothing_billed = _streamed(
-        of_client(Event, "account__client", scope).filter(act=NOTHING_BILLED).order_by("account_id", "pk"),
-        ("account_id", "after"),
-    )
-    orders = _streamed(
-        of_client(OneTimeCharge, "account__client", scope).filter(NOT_ISSUED).order_by("account_id", "pk"),
-        ("account_id", "charge_date"),
-    )
-    activation_lines = of_client(InvoiceLine, "invoice__account__client", scope).filter(
-        line_type=LineType.ACTIVATION,
-        invoice__status__in=LIVE_STATUSES,
-        invoice__kind__in=CYCLE_KINDS,
-        plan_instance__isnull=False,
-        service__isnull=False,
-    )
-    activations = _streamed(
-        activation_lines.order_by("invoice__account_id", "pk"), ("invoice__account_id", "plan_instance_id", "service_id")
-    )
+    accounts = _accounts(scope)
     voided = (_voided_periods(scope), _voided_lines(scope))
-    mine = [_Dealt(rows) for rows in (instances, documents, periods, arrears, nothing_billed, orders, activations, *voided)]
+    reads = (_instances, _documents, _periods, _arrears, _events_of_nothing_billed, _orders, _activations)
+    mine = [_Dealt(rows) for rows in (*(read(scope) for read in reads), *voided)]
     for account_no, client_acct_id, bill_day, next_bill_date, last_bill_date, arrears_due_from, orders_due in accounts:
         own_instances, own_documents, own_periods, own_arrears, own_events, own_orders, own_activations, *own_voided = (
             rows.of(account_no) for rows in mine
@@ -210,6 +149,83 @@ def account_histories(scope: Scope) -> Iterator[AccountHistory | Unreadable]:
             yield history
 
 
+@scope_read
+def _accounts(scope: Scope) -> QuerySet[Any, Any]:
+    rows = of_client(Account, "client", scope).order_by("pk")
+    return rows.values_list(
+        "pk", "client_acct_id", "bill_day", "next_bill_date", "last_bill_date", "arrears_due_from", "orders_due"
+    )
+
+
+@scope_read
+def _instances(scope: Scope) -> QuerySet[Any, Any]:
+    rows = instances_with_dates(of_client(PlanInstance, "account__client", scope)).order_by("account_id", "pk")
+    return rows.values_list("account_id", "pk", *DATE_COLUMNS)
+
+
+@scope_read
+def _documents(scope: Scope) -> QuerySet[Any, Any]:
+    cycles = of_client(Invoice, "account__client", scope).filter(
+        status__in=LIVE_STATUSES, kind__in=CYCLE_KINDS, bills_again=None
+    )
+    return cycles.order_by("account_id", "pk").values_list("account_id", "pk", "kind", "status", "bill_date", "bill_day")
+
+
+@scope_read
+def _periods(scope: Scope) -> QuerySet[Any, Any]:
+    live = of_client(BilledPeriod, "plan_instance__account__client", scope).filter(invoice__status__in=LIVE_STATUSES)
+    return live.order_by("plan_instance__account_id", "plan_instance_id", "start_date", "end_date").values_list(
+        "plan_instance__account_id",
+        "plan_instance_id",
+        "start_date",
+        "end_date",
+        "invoice_id",
+        "invoice__status",
+        "invoice__bill_date",
+        "invoice__bills_again",
+    )
+
+
+@scope_read
+def _arrears(scope: Scope) -> QuerySet[Any, Any]:
+    """A cycle that is priced over several bands has several lines."""
+    lines = of_client(InvoiceLine, "invoice__account__client", scope).filter(
+        ADDS_TO_NO_MINIMUM,
+        line_type=LineType.ARREARS,
+        invoice__status__in=LIVE_STATUSES,
+        invoice__kind__in=CYCLE_KINDS,
+        plan_instance__isnull=False,
+        period_start__isnull=False,
+        period_end__isnull=False,
+    )
+    columns = ("invoice__account_id", "plan_instance_id", "service_id", "period_start", "period_end", "invoice_id")
+    return lines.order_by(*columns).distinct().values_list(*columns)
+
+
+@scope_read
+def _events_of_nothing_billed(scope: Scope) -> QuerySet[Any, Any]:
+    events = of_client(Event, "account__client", scope).filter(act=NOTHING_BILLED)
+    return events.order_by("account_id", "pk").values_list("account_id", "after")
+
+
+@scope_read
+def _orders(scope: Scope) -> QuerySet[Any, Any]:
+    open_orders = of_client(OneTimeCharge, "account__client", scope).filter(NOT_ISSUED)
+    return open_orders.order_by("account_id", "pk").values_list("account_id", "charge_date")
+
+
+@scope_read
+def _activations(scope: Scope) -> QuerySet[Any, Any]:
+    lines = of_client(InvoiceLine, "invoice__account__client", scope).filter(
+        line_type=LineType.ACTIVATION,
+        invoice__status__in=LIVE_STATUSES,
+        invoice__kind__in=CYCLE_KINDS,
+        plan_instance__isnull=False,
+        service__isnull=False,
+    )
+    return lines.order_by("invoice__account_id", "pk").values_list("invoice__account_id", "plan_instance_id", "service_id")
+
+
 VOIDED = {
     "invoice__status": InvoiceStatus.VOIDED,
     "invoice__kind__in": CYCLE_KINDS,
@@ -218,22 +234,41 @@ VOIDED = {
 
 
 def _voided_periods(scope: Scope) -> Iterator[tuple[Any, ...]]:
-    rows = of_client(BilledPeriod, "plan_instance__account__client", scope).filter(**VOIDED)
+    for account_no, invoice_no, number, start, end, waived_at, is_charged in _periods_of_voided(scope):
+        yield account_no, invoice_no, number, None, start, end, waived_at is not None or not is_charged
+
+
+@scope_read
+def _periods_of_voided(scope: Scope) -> Any:
     charged = InvoiceLine.objects.filter(
         invoice=OuterRef("invoice"),
         plan_instance=OuterRef("plan_instance"),
         line_type__in=ADVANCE_TYPES,
     )
-    rows = rows.annotate(is_charged=Exists(charged)).order_by("plan_instance__account_id", "pk")
-    columns = ("plan_instance__account_id", "invoice_id", "plan_instance_id", "start_date", "end_date")
-    for account_no, invoice_no, number, start, end, waived_at, is_charged in _streamed(
-        rows, (*columns, "invoice__waived_at", "is_charged")
-    ):
-        yield account_no, invoice_no, number, None, start, end, waived_at is not None or not is_charged
+    rows = of_client(BilledPeriod, "plan_instance__account__client", scope).filter(**VOIDED)
+    return (
+        rows.annotate(is_charged=Exists(charged))
+        .order_by("plan_instance__account_id", "pk")
+        .values_list(
+            "plan_instance__account_id",
+            "invoice_id",
+            "plan_instance_id",
+            "start_date",
+            "end_date",
+            "invoice__waived_at",
+            "is_charged",
+        )
+    )
 
 
 def _voided_lines(scope: Scope) -> Iterator[tuple[Any, ...]]:
     """Yield lines in arrears with their days, and activation fees without days."""
+    for account_no, line_type, *row in _lines_of_voided(scope):
+        yield (account_no, *row) if line_type == LineType.ARREARS else (account_no, *row[:3], None, None)
+
+
+@scope_read
+def _lines_of_voided(scope: Scope) -> QuerySet[Any, Any]:
     rows = of_client(InvoiceLine, "invoice__account__client", scope).filter(
         Q(line_type=LineType.ACTIVATION) | ADDS_TO_NO_MINIMUM,
         line_type__in=[LineType.ARREARS, LineType.ACTIVATION],
@@ -243,17 +278,12 @@ def _voided_lines(scope: Scope) -> Iterator[tuple[Any, ...]]:
         **VOIDED,
     )
     columns = ("invoice__account_id", "line_type", "invoice_id", "plan_instance_id", "service_id", "period_start", "period_end")
-    for account_no, line_type, *row in _streamed(rows.order_by("invoice__account_id", "pk"), columns):
-        yield (account_no, *row) if line_type == LineType.ARREARS else (account_no, *row[:3], None, None)
+    return rows.order_by("invoice__account_id", "pk").values_list(*columns)
 
 
 def _nothing_billed(after: dict[str, Any]) -> NothingBilled:
     """Events written before `kind` existed are all of recurring cycles."""
     return NothingBilled(after.get("kind", InvoiceKind.RECURRING), date.fromisoformat(after["bill_date"]))
-
-
-def _streamed(rows: QuerySet[Any], columns: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
-    return rows.values_list(*columns).iterator(chunk_size=ROWS_AT_ONCE)
 
 
 class _Dealt:

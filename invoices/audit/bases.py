@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
 
 from accounts.kinds import RateModel
 from invoices.audit.amounts import shown
+from invoices.audit.reads import ROWS_AT_ONCE, scope_read
 from invoices.audit.reports import AuditReport
-from invoices.audit.rules import ROWS_AT_ONCE
 from invoices.audit.scopes import Scope, of_client
 from invoices.audit.stored_documents import StoredDocument
 from invoices.basis import BASIS_FIELDS, Billed, ChargeBasis, MinimumBasis, basis_of
@@ -101,23 +103,27 @@ def late_usage(scope: Scope) -> AuditReport:
     If an earlier invoice of the cycle was rebilled, the last rebill counts. A cycle is not checked if one of its documents was
     voided, or is older than the stored basis.
     """
-    rows = of_client(LineBasis, "invoice__client", scope).filter(line_type=LineType.USAGE)
-    late = rows.filter(terms__before__isnull=False).exclude(terms__before=None)
-    instances = set(late.values_list("plan_instance_id", flat=True))
+    instances = set(_instances_with_late_usage(scope))
     cycles: dict[tuple[object, ...], list[Kept]] = defaultdict(list)
     columns = ("invoice_id", "kind", "status", "corrects_id", "generated_at", "approved_at")
     paths = ("invoice_id", *(f"invoice__{name}" for name in columns[1:]))
-    for row in (
-        rows.filter(plan_instance__in=instances)
-        .order_by("invoice_id", "place")
-        .values_list(*paths, *BASIS_FIELDS)
-        .iterator(chunk_size=ROWS_AT_ONCE)
-    ):
+    rows = _of_usage(scope).filter(plan_instance__in=instances).order_by("invoice_id", "place")
+    for row in rows.values_list(*paths, *BASIS_FIELDS).iterator(ROWS_AT_ONCE) if instances else ():
         (charge,) = basis_of([row[len(paths) :]]).charges
         key = charge.plan_instance_no, charge.service_no, charge.period_start
         cycles[key].append((_Document._make(row[: len(paths)]), charge))
     found = [finding for kept in cycles.values() for finding in _wrong_before(kept)]
     return AuditReport("Late usage starts after the units that were billed before it", len(instances), found)
+
+
+def _of_usage(scope: Scope) -> QuerySet[LineBasis]:
+    return of_client(LineBasis, "invoice__client", scope).filter(line_type=LineType.USAGE)
+
+
+@scope_read
+def _instances_with_late_usage(scope: Scope) -> QuerySet[Any, Any]:
+    late = _of_usage(scope).filter(terms__before__isnull=False).exclude(terms__before=None)
+    return late.order_by().values_list("plan_instance_id", flat=True).distinct()
 
 
 def _wrong_before(kept: list[Kept]) -> Iterator[str]:

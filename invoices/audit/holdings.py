@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
+from billing_site.common.compiled_reads import compiled_read
 from billing_site.common.storage import ExactSum
 from invoices.models import CouponUse, CreditUse, OneTimeCharge, UnusedCredit, Usage
 from invoices.services.usage.usage_storage import CHARGED_UNITS
@@ -60,21 +61,45 @@ class Holdings(NamedTuple):
 def holdings_of(invoice_nos: Sequence[int]) -> Mapping[int, Holdings]:
     """Return what each document holds, by invoice number. Uses five queries for any number of documents."""
     held: Mapping[int, Holdings] = defaultdict(lambda: Holdings([], [], [], [], []))
-    usage = Usage.objects.filter(invoice__in=invoice_nos).order_by("invoice_id", "plan_instance_id", "service_id")
-    for invoice_no, *row in usage.values_list("invoice_id", "plan_instance_id", "service_id").annotate(
-        charged=ExactSum(CHARGED_UNITS), records=Count("pk")
-    ):
+    for invoice_no, *row in _usage(invoice_nos):
         held[invoice_no].usage.append(HeldUsage._make(row))
-    orders = OneTimeCharge.objects.filter(invoice__in=invoice_nos).order_by("pk")
-    for invoice_no, *row in orders.values_list("invoice_id", "pk", "units", "rate_per_unit"):
+    for invoice_no, *row in _orders(invoice_nos):
         held[invoice_no].orders.append(HeldOrder._make(row))
-    coupons = CouponUse.objects.filter(invoice__in=invoice_nos).order_by("line_no", "pk")
-    for invoice_no, *row in coupons.values_list("invoice_id", "redemption_id", "line_no"):
+    for invoice_no, *row in _coupons(invoice_nos):
         held[invoice_no].coupons.append(CouponUsed._make(row))
-    credits = CreditUse.objects.filter(invoice__in=invoice_nos).order_by("line_no", "pk")
-    for invoice_no, *row in credits.values_list("invoice_id", "credit_id", "line_no", "amount"):
+    for invoice_no, *row in _credits(invoice_nos):
         held[invoice_no].credits.append(CreditUsed._make(row))
-    unused = UnusedCredit.objects.filter(invoice__in=invoice_nos).order_by("line_no")
-    for invoice_no, *row in unused.values_list("invoice_id", "line_no", "plan_instance_id", "first_day", "last_day", "amount"):
+    for invoice_no, *row in _unused_days(invoice_nos):
         held[invoice_no].unused_days.append(UnusedDays._make(row))
     return held
+
+
+@compiled_read
+def _usage(invoice_nos: Sequence[int]) -> QuerySet[Any, Any]:
+    rows = Usage.objects.filter(invoice__in=invoice_nos).values_list("invoice_id", "plan_instance_id", "service_id")
+    sums = rows.annotate(charged=ExactSum(CHARGED_UNITS), records=Count("pk"))
+    return sums.order_by("invoice_id", "plan_instance_id", "service_id")
+
+
+@compiled_read
+def _orders(invoice_nos: Sequence[int]) -> QuerySet[Any, Any]:
+    orders = OneTimeCharge.objects.filter(invoice__in=invoice_nos).order_by("pk")
+    return orders.values_list("invoice_id", "pk", "units", "rate_per_unit")
+
+
+@compiled_read
+def _coupons(invoice_nos: Sequence[int]) -> QuerySet[Any, Any]:
+    uses = CouponUse.objects.filter(invoice__in=invoice_nos).order_by("line_no", "pk")
+    return uses.values_list("invoice_id", "redemption_id", "line_no")
+
+
+@compiled_read
+def _credits(invoice_nos: Sequence[int]) -> QuerySet[Any, Any]:
+    uses = CreditUse.objects.filter(invoice__in=invoice_nos).order_by("line_no", "pk")
+    return uses.values_list("invoice_id", "credit_id", "line_no", "amount")
+
+
+@compiled_read
+def _unused_days(invoice_nos: Sequence[int]) -> QuerySet[Any, Any]:
+    credits = UnusedCredit.objects.filter(invoice__in=invoice_nos).order_by("line_no")
+    return credits.values_list("invoice_id", "line_no", "plan_instance_id", "first_day", "last_day", "amount")

@@ -14,8 +14,9 @@ from django.db.models.functions import Abs, Cast, Coalesce
 from accounts.models import Event
 from billing_site.common.storage import ExactSum
 from invoices.audit.amounts import shown
+from invoices.audit.reads import scope_read
 from invoices.audit.reports import AuditReport
-from invoices.audit.rules import ROWS_AT_ONCE, Rule, differ
+from invoices.audit.rules import Rule, differ
 from invoices.audit.scopes import Scope, of_client
 from invoices.calculation import ZERO
 from invoices.kinds import (
@@ -88,18 +89,7 @@ def balances(scope: Scope) -> tuple[AuditReport, AuditReport]:
 
     The second rule is checked for each account, and for all accounts of a client in one currency. All entries are read once.
     """
-    rows = of_client(LedgerEntry, "account__client", scope).order_by("account_id", "entry_no")
-    columns = (
-        "account_id",
-        "account__client_id",
-        "account__currency",
-        "entry_no",
-        "kind",
-        "amount",
-        "balance_after",
-        "voids__kind",
-    )
-    entries = (Entry._make(row) for row in rows.values_list(*columns).iterator(chunk_size=ROWS_AT_ONCE))
+    entries = (Entry._make(row) for row in _entries(scope))
     count = 0
     running: list[str] = []
     conservation: list[str] = []
@@ -125,6 +115,21 @@ def balances(scope: Scope) -> tuple[AuditReport, AuditReport]:
     )
 
 
+@scope_read
+def _entries(scope: Scope) -> QuerySet[Any, Any]:
+    rows = of_client(LedgerEntry, "account__client", scope).order_by("account_id", "entry_no")
+    return rows.values_list(
+        "account_id",
+        "account__client_id",
+        "account__currency",
+        "entry_no",
+        "kind",
+        "amount",
+        "balance_after",
+        "voids__kind",
+    )
+
+
 def _step(before: Entry, entry: Entry) -> Iterator[str]:
     if entry.entry_no != before.entry_no + 1:
         yield f"transaction {entry.entry_no} comes after transaction {before.entry_no}"
@@ -137,54 +142,103 @@ def _step(before: Entry, entry: Entry) -> Iterator[str]:
 
 def allocations(scope: Scope) -> AuditReport:
     """Check that no credit is used and no debit is paid beyond its amount, and that a release only frees what was allocated."""
-    rows = of_client(Allocation, "credit__account__client", scope).order_by()
-    pairs = (
-        rows.values_list("credit__account_id", "credit_id", "debit_id").annotate(sum=ExactSum("amount")).filter(sum__lt=NOTHING)
-    )
-    entries = of_client(LedgerEntry, "account__client", scope)
-    taken = entries.filter(amount__lt=0).annotate(sum=Coalesce(ExactSum("taken_by__amount"), ZERO))
-    paid = entries.filter(amount__gt=0).annotate(sum=Coalesce(ExactSum("paid_by__amount"), ZERO))
     findings = [
         f"account {account_no}: debit {debit_no} releases more of credit {credit_no} than was allocated to it"
-        for account_no, credit_no, debit_no, _ in pairs.order_by("credit_id", "debit_id").iterator(chunk_size=ROWS_AT_ONCE)
+        for account_no, credit_no, debit_no, _ in _released_too_much(scope)
     ]
     findings += [
         f"account {account_no}: {shown(used)} is used of credit {number} of {shown(-amount)}"
-        for account_no, number, amount, used in _odd(taken.filter(sum__gt=-F("amount")))
+        for account_no, number, amount, used in _used_too_much(scope)
     ]
     findings += [
         f"account {account_no}: debit {number} of {shown(amount)} is paid with {shown(used)}"
-        for account_no, number, amount, used in _odd(paid.filter(sum__gt=F("amount")))
+        for account_no, number, amount, used in _paid_too_much(scope)
     ]
-    whole = paid.exclude(kind=EntryKind.INVOICE) | paid.filter(voided_by__isnull=False)
     findings += [
         f"account {account_no}: debit {number} of {shown(amount)} is paid with {shown(used)} only"
-        for account_no, number, amount, used in _odd(whole.filter(sum__lt=F("amount")))
+        for account_no, number, amount, used in _paid_too_little(scope)
     ]
-    tied = taken.exclude(kind__in=FREE_KINDS) | taken.filter(voided_by__isnull=False)
     findings += [
         f"account {account_no}: credit {number} of {shown(-amount)} is used for {shown(used)} only"
-        for account_no, number, amount, used in _odd(tied.filter(sum__lt=-F("amount")))
+        for account_no, number, amount, used in _used_too_little(scope)
     ]
-    return AuditReport("Payments and credits are used up to their amounts, once", rows.count(), findings)
+    return AuditReport("Payments and credits are used up to their amounts, once", _allocations.count(scope), findings)
 
 
-def _odd(entries: QuerySet[Any]) -> Iterator[tuple[Any, ...]]:
-    return entries.order_by("pk").values_list("account_id", "pk", "amount", "sum").iterator(chunk_size=ROWS_AT_ONCE)
+@scope_read
+def _allocations(scope: Scope) -> QuerySet[Any, Any]:
+    return of_client(Allocation, "credit__account__client", scope).order_by().values("pk")
+
+
+@scope_read
+def _released_too_much(scope: Scope) -> Any:
+    pairs = of_client(Allocation, "credit__account__client", scope).order_by()
+    sums = pairs.values_list("credit__account_id", "credit_id", "debit_id").annotate(sum=ExactSum("amount"))
+    return sums.filter(sum__lt=NOTHING).order_by("credit_id", "debit_id")
+
+
+@scope_read
+def _used_too_much(scope: Scope) -> QuerySet[Any, Any]:
+    return _odd(_taken(scope).filter(sum__gt=-F("amount")))
+
+
+@scope_read
+def _paid_too_much(scope: Scope) -> QuerySet[Any, Any]:
+    return _odd(_paid(scope).filter(sum__gt=F("amount")))
+
+
+@scope_read
+def _paid_too_little(scope: Scope) -> QuerySet[Any, Any]:
+    """Only of debits that must be paid as a whole: those of no invoice, and voided ones."""
+    paid = _paid(scope)
+    whole = paid.exclude(kind=EntryKind.INVOICE) | paid.filter(voided_by__isnull=False)
+    return _odd(whole.filter(sum__lt=F("amount")))
+
+
+@scope_read
+def _used_too_little(scope: Scope) -> QuerySet[Any, Any]:
+    """Only of credits that may not be left over: those that are of an invoice, and voided ones."""
+    taken = _taken(scope)
+    tied = taken.exclude(kind__in=FREE_KINDS) | taken.filter(voided_by__isnull=False)
+    return _odd(tied.filter(sum__lt=-F("amount")))
+
+
+def _taken(scope: Scope) -> Any:
+    credits = of_client(LedgerEntry, "account__client", scope).filter(amount__lt=0)
+    return credits.annotate(sum=Coalesce(ExactSum("taken_by__amount"), ZERO))
+
+
+def _paid(scope: Scope) -> Any:
+    debits = of_client(LedgerEntry, "account__client", scope).filter(amount__gt=0)
+    return debits.annotate(sum=Coalesce(ExactSum("paid_by__amount"), ZERO))
+
+
+def _odd(entries: QuerySet[Any]) -> QuerySet[Any, Any]:
+    rows: QuerySet[Any, Any] = entries.order_by("pk").values_list("account_id", "pk", "amount", "sum")
+    return rows
 
 
 def open_amounts(scope: Scope) -> AuditReport:
     """What is stored as open on each invoice is its transaction's amount less what is taken of credits for it."""
+    findings = [
+        f"invoice {number} of account {account_no}: has {shown(left)} open, but of {shown(amount)} {shown(used)} is paid"
+        for number, account_no, amount, left, used in _wrongly_open(scope)
+    ]
+    return AuditReport("What is open on invoices is what the ledger leaves due", _charges.count(scope), findings)
+
+
+@scope_read
+def _charges(scope: Scope) -> QuerySet[Any, Any]:
+    return of_client(LedgerEntry, "account__client", scope).filter(kind=EntryKind.INVOICE).order_by().values("pk")
+
+
+@scope_read
+def _wrongly_open(scope: Scope) -> Any:
     charges = of_client(LedgerEntry, "account__client", scope).filter(kind=EntryKind.INVOICE)
     paid = charges.annotate(paid=Coalesce(ExactSum("paid_by__amount"), ZERO))
     gap = Abs(F("amount") - F("paid") - F("invoice__open_amount"), output_field=FloatField())
     wrong = paid.annotate(gap=gap).filter(gap__gt=BELOW_ANY_AMOUNT).order_by("pk")
-    rows = wrong.values_list("invoice_id", "account_id", "amount", "invoice__open_amount", "paid")
-    findings = [
-        f"invoice {number} of account {account_no}: has {shown(left)} open, but of {shown(amount)} {shown(used)} is paid"
-        for number, account_no, amount, left, used in rows.iterator(chunk_size=ROWS_AT_ONCE)
-    ]
-    return AuditReport("What is open on invoices is what the ledger leaves due", charges.count(), findings)
+    return wrong.values_list("invoice_id", "account_id", "amount", "invoice__open_amount", "paid")
 
 
 def sums_of_days(scope: Scope) -> AuditReport:

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Case, DecimalField, F, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce
 
 from billing_site.common.storage import ExactSum
 from invoices.audit.amounts import shown
+from invoices.audit.reads import scope_read
 from invoices.audit.reports import AuditReport
-from invoices.audit.rules import ROWS_AT_ONCE, Rule, differ
+from invoices.audit.rules import Rule, differ
 from invoices.audit.scopes import Scope, of_client
 from invoices.audit.stored_documents import StoredDocument
 from invoices.calculation import ZERO
@@ -86,13 +88,21 @@ RULES = (
 
 def lines_credited(scope: Scope) -> AuditReport:
     """Check that live memos credit only charges, and no more of a line than coupons and credits have left of it."""
-    credits = of_client(InvoiceLine, "invoice__client", scope).filter(LIVE_MEMO).exclude(line_type=LineType.TAX).order_by()
-    count = credits.count()
-    findings = list(_overcredited_lines(credits)) if count else []
+    count = _memo_lines.count(scope)
+    findings = [words for row in _credited_lines(scope) for words in _overcredited(*row)] if count else []
     return AuditReport("Credit memos credit no more of a line than it charges", count, findings)
 
 
-def _overcredited_lines(credits: QuerySet[InvoiceLine]) -> Iterator[str]:
+def _lines_of_memos(scope: Scope) -> QuerySet[InvoiceLine]:
+    lines = of_client(InvoiceLine, "invoice__client", scope)
+    return lines.filter(LIVE_MEMO).exclude(line_type=LineType.TAX).order_by()
+
+
+_memo_lines = scope_read(lambda scope: _lines_of_memos(scope).values("pk"))
+
+
+@scope_read
+def _credited_lines(scope: Scope) -> QuerySet[Any, Any]:
     source = InvoiceLine.objects.filter(invoice=OuterRef("invoice__corrects"), line_no=OuterRef("source_line_no"))
     charging = source.exclude(line_type=LineType.TAX).exclude(line_type__in=CREDIT_TYPES, plan_instance=None)
     credited = (
@@ -102,8 +112,9 @@ def _overcredited_lines(credits: QuerySet[InvoiceLine]) -> Iterator[str]:
         .annotate(sum=ExactSum("amount"))
         .values("sum")
     )
-    rows = (
-        credits.annotate(
+    return (
+        _lines_of_memos(scope)
+        .annotate(
             charged=Subquery(charging.values("amount")[:1]),
             off=Coalesce(Subquery(credited, output_field=DecimalField()), ZERO),
         )
@@ -111,8 +122,6 @@ def _overcredited_lines(credits: QuerySet[InvoiceLine]) -> Iterator[str]:
         .annotate(credited=ExactSum("amount"))
         .order_by("invoice__corrects_id", "source_line_no")
     )
-    for row in rows.iterator(chunk_size=ROWS_AT_ONCE):
-        yield from _overcredited(*row)
 
 
 def _overcredited(
@@ -126,16 +135,33 @@ def _overcredited(
 
 def taxes_credited(scope: Scope) -> AuditReport:
     """Check that live memos credit no more of a tax on a line than was charged."""
-    given = of_client(TaxDetail, "invoice__client", scope).filter(LIVE_MEMO).order_by()
-    count = given.count()
-    findings = list(_overcredited_taxes(given)) if count else []
+    count = _memo_taxes.count(scope)
+    findings = list(_overcredited_taxes(scope)) if count else []
     return AuditReport("Credit memos credit no more tax than was charged", count, findings)
 
 
-def _overcredited_taxes(given: QuerySet[TaxDetail]) -> Iterator[str]:
+def _overcredited_taxes(scope: Scope) -> Iterator[str]:
+    for invoice_no, tax_line, line_no, tax, back in _credited_taxes(scope):
+        if tax is None or abs(back) > abs(tax):
+            yield (
+                f"invoice {invoice_no}: of the tax of line {tax_line} on line {line_no}, {shown(tax or ZERO)}, "
+                f"{shown(-back)} is credited"
+            )
+
+
+def _taxes_of_memos(scope: Scope) -> QuerySet[TaxDetail]:
+    return of_client(TaxDetail, "invoice__client", scope).filter(LIVE_MEMO).order_by()
+
+
+_memo_taxes = scope_read(lambda scope: _taxes_of_memos(scope).values("pk"))
+
+
+@scope_read
+def _credited_taxes(scope: Scope) -> QuerySet[Any, Any]:
     line = InvoiceLine.objects.filter(invoice=OuterRef("invoice"))
-    rows = (
-        given.annotate(
+    return (
+        _taxes_of_memos(scope)
+        .annotate(
             source_tax=Subquery(line.filter(line_no=OuterRef("tax_line_no")).values("source_line_no")[:1]),
             source_line=Subquery(line.filter(line_no=OuterRef("taxed_line_no")).values("source_line_no")[:1]),
         )
@@ -152,22 +178,35 @@ def _overcredited_taxes(given: QuerySet[TaxDetail]) -> Iterator[str]:
         .annotate(back=ExactSum("amount"))
         .order_by("invoice__corrects_id", "source_tax", "source_line")
     )
-    for invoice_no, tax_line, line_no, tax, back in rows.iterator(chunk_size=ROWS_AT_ONCE):
-        if tax is None or abs(back) > abs(tax):
-            yield (
-                f"invoice {invoice_no}: of the tax of line {tax_line} on line {line_no}, {shown(tax or ZERO)}, "
-                f"{shown(-back)} is credited"
-            )
 
 
 def credited_invoices(scope: Scope) -> AuditReport:
     """Check that credit memos, write-offs and disputes together do not exceed the total of their invoice."""
+    return AuditReport(
+        "Credits, write-offs and disputes do not exceed the invoice total",
+        _credits_of_invoices.count(scope),
+        [
+            f"invoice {invoice_no} of {shown(total)}: {shown(-amount)} is credited, written off and disputed"
+            for invoice_no, total, amount in _sums_of_credits(scope)
+            if -amount > total
+        ],
+    )
+
+
+def _entries_that_reduce(scope: Scope) -> QuerySet[LedgerEntry]:
     kinds = (EntryKind.CREDIT_MEMO, EntryKind.WRITE_OFF, EntryKind.DISPUTE)
-    off = of_client(LedgerEntry, "account__client", scope).filter(kind__in=kinds, voided_by=None).order_by()
-    rows = (
-        off.annotate(
-            # A credit memo reduces the invoice that it corrects; a write-off or dispute reduces its own invoice, which may be a
-            # rebill.
+    return of_client(LedgerEntry, "account__client", scope).filter(kind__in=kinds, voided_by=None).order_by()
+
+
+_credits_of_invoices = scope_read(lambda scope: _entries_that_reduce(scope).values("pk"))
+
+
+@scope_read
+def _sums_of_credits(scope: Scope) -> QuerySet[Any, Any]:
+    """A credit memo reduces the invoice that it corrects; a write-off or dispute its own invoice, which may be a rebill."""
+    return (
+        _entries_that_reduce(scope)
+        .annotate(
             of_no=Case(When(kind=EntryKind.CREDIT_MEMO, then=F("invoice__corrects_id")), default=F("invoice_id")),
             of_total=Case(
                 When(kind=EntryKind.CREDIT_MEMO, then=F("invoice__corrects__total_amount")),
@@ -177,13 +216,4 @@ def credited_invoices(scope: Scope) -> AuditReport:
         .values_list("of_no", "of_total")
         .annotate(sum=ExactSum("amount"))
         .order_by("of_no")
-    )
-    return AuditReport(
-        "Credits, write-offs and disputes do not exceed the invoice total",
-        off.count(),
-        [
-            f"invoice {invoice_no} of {shown(total)}: {shown(-amount)} is credited, written off and disputed"
-            for invoice_no, total, amount in rows.iterator(chunk_size=ROWS_AT_ONCE)
-            if -amount > total
-        ],
     )

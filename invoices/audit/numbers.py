@@ -8,8 +8,8 @@ from django.db.models import Count, F, Max, Min, Q, QuerySet, Window
 from django.db.models.functions import Coalesce, Lag
 
 from invoices.audit.privacy import changed_beside_blanking
+from invoices.audit.reads import scope_read
 from invoices.audit.reports import AuditReport
-from invoices.audit.rules import ROWS_AT_ONCE
 from invoices.audit.scopes import Scope, of_client
 from invoices.audit.stored_documents import StoredDocument
 from invoices.document_numbers import Format
@@ -20,6 +20,9 @@ LONGEST_ACT = timedelta(minutes=20)
 
 COUNTED_TOGETHER = ("client_id", "series", "number_year")
 """Documents with these values in common have the numbers 1, 2, 3 and so on."""
+
+IN_ORDER: dict[str, Any] = {"partition_by": COUNTED_TOGETHER, "order_by": ["number", "pk"]}
+"""The window of each document: those that are counted together with it, in the order of their numbers."""
 
 
 def numbered_when_approved(document: StoredDocument) -> Iterator[str]:
@@ -86,20 +89,27 @@ def _numbered(scope: Scope, before: Mapping[tuple[int, str, int], int] | None = 
 def gapless(scope: Scope) -> AuditReport:
     """Check that the numbers of each series of a client are 1, 2, 3 and so on; those of a year by themselves."""
     first = {} if scope.since is None else _before(scope)
-    numbered = _numbered(scope, first)
-    before = Window(Lag("number", default=0), partition_by=COUNTED_TOGETHER, order_by=["number", "pk"])
-    steps = numbered.annotate(before=before, step=F("number") - F("before")).exclude(step=1)
-    rows = steps.order_by(*COUNTED_TOGETHER, "number", "pk")
-    columns = rows.values_list(*COUNTED_TOGETHER, "before", "number", "pk")
     return AuditReport(
         "Document numbers run from 1 without a hole or a repeat",
-        numbered.count(),
+        _numbered_rows.count(scope),
         [
             _misstep(client_no, series, year, before, number, invoice_no)
-            for client_no, series, year, before, number, invoice_no in columns.iterator(chunk_size=ROWS_AT_ONCE)
+            for client_no, series, year, before, number, invoice_no in _missteps(scope)
             if before or first.get((client_no, series, year)) != number
         ],
     )
+
+
+@scope_read
+def _numbered_rows(scope: Scope) -> QuerySet[Any, Any]:
+    return _numbered(scope).values("pk")
+
+
+@scope_read
+def _missteps(scope: Scope) -> Any:
+    before = Window(Lag("number", default=0), **IN_ORDER)
+    steps = _numbered(scope).annotate(before=before, step=F("number") - F("before")).exclude(step=1)
+    return steps.order_by(*COUNTED_TOGETHER, "number", "pk").values_list(*COUNTED_TOGETHER, "before", "number", "pk")
 
 
 def _misstep(client_no: int, series: str, year: int, before: int, number: int, invoice_no: int) -> str:
@@ -116,17 +126,10 @@ def _series_name(series: str, year: int) -> str:
 
 def series_counters(scope: Scope) -> AuditReport:
     """Check that the counter of each series is the highest number that a document has. Of counts by year, the last is kept."""
-    documents = of_client(Invoice, "client", scope).filter(number__isnull=False).order_by()
-    highest = {
-        (client_no, series, year): number
-        for client_no, series, year, number in documents.values_list(*COUNTED_TOGETHER).annotate(Max("number"))
-    }
+    highest = {(client_no, series, year): number for client_no, series, year, number in _highest(scope)}
     counters: dict[tuple[int, str, int], int] = {}
     last_years: dict[tuple[int, str], int] = {}
-    series = of_client(NumberSeries, "client", scope)
-    for client_no, kind, last_number, year, last_of_year in series.values_list(
-        "client_id", "kind", "last_number", "year", "last_of_year"
-    ):
+    for client_no, kind, last_number, year, last_of_year in _series(scope):
         counters |= {(client_no, kind, 0): last_number, (client_no, kind, year): last_of_year if year else last_number}
         last_years[client_no, kind] = year
     findings = [
@@ -139,68 +142,88 @@ def series_counters(scope: Scope) -> AuditReport:
     return AuditReport("Number series are at the last number they gave", len(last_years), findings)
 
 
+@scope_read
+def _highest(scope: Scope) -> Any:
+    documents = of_client(Invoice, "client", scope).filter(number__isnull=False).order_by()
+    return documents.values_list(*COUNTED_TOGETHER).annotate(Max("number"))
+
+
+@scope_read
+def _series(scope: Scope) -> QuerySet[Any, Any]:
+    series = of_client(NumberSeries, "client", scope)
+    return series.values_list("client_id", "kind", "last_number", "year", "last_of_year")
+
+
 def unique_document_numbers(scope: Scope) -> AuditReport:
     """Check that each printed document number is on one document of the client only, whatever prefixes the series had."""
-    printed = of_client(Invoice, "client", scope).exclude(document_number="")
-    if scope.since is not None:
-        printed = printed.filter(document_number__in=_numbered(scope).values("document_number"))
-    repeated = (
-        printed.order_by()
-        .values_list("client_id", "document_number")
-        .annotate(Count("pk"), Min("pk"), Max("pk"))
-        .filter(pk__count__gt=1)
-    )
     return AuditReport(
         "No two documents of a client have the same document number",
-        printed.count(),
+        _printed_numbers.count(scope),
         [
             f"client {client_no}: {count} documents are numbered {number}, from invoice {first} to invoice {last}"
-            for client_no, number, count, first, last in repeated.iterator(chunk_size=ROWS_AT_ONCE)
+            for client_no, number, count, first, last in _repeated(scope)
         ],
     )
+
+
+@scope_read
+def _printed_numbers(scope: Scope) -> QuerySet[Any, Any]:
+    printed = of_client(Invoice, "client", scope).exclude(document_number="").order_by().values("pk")
+    return printed if scope.since is None else printed.filter(document_number__in=_numbered(scope).values("document_number"))
+
+
+@scope_read
+def _repeated(scope: Scope) -> Any:
+    printed = of_client(Invoice, "client", scope).exclude(document_number="").order_by()
+    if scope.since is not None:
+        printed = printed.filter(document_number__in=_numbered(scope).values("document_number"))
+    counted = printed.values_list("client_id", "document_number").annotate(Count("pk"), Min("pk"), Max("pk"))
+    return counted.filter(pk__count__gt=1)
 
 
 def dates_follow_numbers(scope: Scope) -> AuditReport:
     """Check that no document is dated before the one with the number before it, unless the prefix or suffix has changed."""
-    numbered = _numbered(scope)
-    order: dict[str, Any] = {"partition_by": COUNTED_TOGETHER, "order_by": ["number", "pk"]}
-    pairs = numbered.annotate(
-        date_before=Window(Lag("invoice_date"), **order), printed_before=Window(Lag("document_number"), **order)
-    )
-    back = pairs.filter(invoice_date__lt=F("date_before")).order_by(*COUNTED_TOGETHER, "number", "pk")
-    columns = back.values_list("client_id", "pk", "number", "document_number", "invoice_date", "printed_before", "date_before")
     return AuditReport(
         "Documents are not dated before the number before them",
-        numbered.count(),
+        _numbered_rows.count(scope),
         [
             f"client {client_no}, invoice {invoice_no}: {printed} is dated {day}, but {printed_before} is dated {day_before}"
-            for client_no, invoice_no, number, printed, day, printed_before, day_before in columns.iterator(
-                chunk_size=ROWS_AT_ONCE
-            )
+            for client_no, invoice_no, number, printed, day, printed_before, day_before in _dated_back(scope)
             if _looks_like(printed, number) == _looks_like(printed_before, number - 1)
         ],
     )
+
+
+@scope_read
+def _dated_back(scope: Scope) -> Any:
+    pairs = _numbered(scope).annotate(
+        date_before=Window(Lag("invoice_date"), **IN_ORDER), printed_before=Window(Lag("document_number"), **IN_ORDER)
+    )
+    back = pairs.filter(invoice_date__lt=F("date_before")).order_by(*COUNTED_TOGETHER, "number", "pk")
+    return back.values_list("client_id", "pk", "number", "document_number", "invoice_date", "printed_before", "date_before")
 
 
 def times_follow_numbers(scope: Scope) -> AuditReport:
     """Check that no document was issued before the one with the number before it, unless the prefix or suffix has changed."""
-    numbered = _numbered(scope)
-    order: dict[str, Any] = {"partition_by": COUNTED_TOGETHER, "order_by": ["number", "pk"]}
-    pairs = numbered.annotate(
-        issued_before=Window(Lag("approved_at"), **order), printed_before=Window(Lag("document_number"), **order)
-    )
-    back = pairs.filter(approved_at__lt=F("issued_before") - LONGEST_ACT).order_by(*COUNTED_TOGETHER, "number", "pk")
-    columns = back.values_list("client_id", "pk", "number", "document_number", "approved_at", "printed_before", "issued_before")
     return AuditReport(
         "Documents are not issued before the number before them",
-        numbered.count(),
+        _numbered_rows.count(scope),
         [
             f"client {client_no}, invoice {invoice_no}: {printed} was issued at {at:%Y-%m-%d %H:%M} UTC, but "
             f"{printed_before} at {before:%Y-%m-%d %H:%M} UTC"
-            for client_no, invoice_no, number, printed, at, printed_before, before in columns.iterator(chunk_size=ROWS_AT_ONCE)
+            for client_no, invoice_no, number, printed, at, printed_before, before in _issued_back(scope)
             if _looks_like(printed, number) == _looks_like(printed_before, number - 1)
         ],
     )
+
+
+@scope_read
+def _issued_back(scope: Scope) -> Any:
+    pairs = _numbered(scope).annotate(
+        issued_before=Window(Lag("approved_at"), **IN_ORDER), printed_before=Window(Lag("document_number"), **IN_ORDER)
+    )
+    back = pairs.filter(approved_at__lt=F("issued_before") - LONGEST_ACT).order_by(*COUNTED_TOGETHER, "number", "pk")
+    return back.values_list("client_id", "pk", "number", "document_number", "approved_at", "printed_before", "issued_before")
 
 
 def _looks_like(printed: str, number: int) -> str:

@@ -1,6 +1,8 @@
 """Check rebills: the original, the credit memo that is its exact negative, and the rebill that replaces it."""
 
-from django.db.models import BigIntegerField, Exists, F, OuterRef, Q
+from typing import Any
+
+from django.db.models import BigIntegerField, Exists, F, OuterRef, Q, QuerySet
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce
 
@@ -8,8 +10,9 @@ from accounts.models import Event
 from billing_site.common.storage import ExactSum
 from invoices.audit.amounts import shown
 from invoices.audit.ledger import NEGATED
+from invoices.audit.reads import scope_read
 from invoices.audit.reports import AuditReport
-from invoices.audit.rules import ROWS_AT_ONCE, Rule
+from invoices.audit.rules import Rule
 from invoices.audit.scopes import Scope, of_client
 from invoices.kinds import FREE_KINDS, OPEN_ATTEMPTS, EntryKind, InvoiceKind, InvoiceStatus
 from invoices.models import CollectionAttempt, CouponUse, CreditUse, Invoice, InvoiceLine, LedgerEntry, TaxDetail
@@ -129,21 +132,26 @@ REBILLED = (
 
 def paid_originals(scope: Scope) -> AuditReport:
     """Check that no payment is left on an invoice that was rebilled."""
-    entries = of_client(LedgerEntry, "account__client", scope).filter(kind=EntryKind.INVOICE)
-    rebilled = entries.filter(Exists(ISSUED_REBILLS.filter(corrects=OuterRef("invoice"))))
-    paid = (
-        rebilled.filter(paid_by__credit__kind__in=FREE_KINDS)
-        .order_by()
-        .values_list("invoice_id")
-        .annotate(sum=ExactSum("paid_by__amount"))
-        .order_by("invoice_id")
-    )
     return AuditReport(
         "Rebilled documents keep no payments",
-        rebilled.count(),
+        _rebilled_charges.count(scope),
         [
             f"invoice {invoice_no}: was rebilled, but {shown(amount)} of payments and credits still pay it"
-            for invoice_no, amount in paid.iterator(chunk_size=ROWS_AT_ONCE)
+            for invoice_no, amount in _paid_after_rebill(scope)
             if amount
         ],
     )
+
+
+def _of_rebilled(scope: Scope) -> QuerySet[LedgerEntry]:
+    entries = of_client(LedgerEntry, "account__client", scope).filter(kind=EntryKind.INVOICE).order_by()
+    return entries.filter(Exists(ISSUED_REBILLS.filter(corrects=OuterRef("invoice"))))
+
+
+_rebilled_charges = scope_read(lambda scope: _of_rebilled(scope).values("pk"))
+
+
+@scope_read
+def _paid_after_rebill(scope: Scope) -> QuerySet[Any, Any]:
+    paid = _of_rebilled(scope).filter(paid_by__credit__kind__in=FREE_KINDS).values_list("invoice_id")
+    return paid.annotate(sum=ExactSum("paid_by__amount")).order_by("invoice_id")

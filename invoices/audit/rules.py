@@ -14,8 +14,6 @@ from accounts.models import Client
 from invoices.audit.reports import AuditReport, alone, tried
 from invoices.audit.scopes import Scope, account_path, within
 
-ROWS_AT_ONCE = 2000
-
 
 @dataclass(frozen=True, eq=False)
 class Rule:

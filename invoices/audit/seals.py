@@ -37,8 +37,9 @@ def sealed_rows(client: Client, since: datetime | None = None) -> AuditReport:
     seals = Seal.objects.filter(client=client, seal_no__gte=first).order_by("seal_no")
     findings = list(_chain_wrong(client, first, seals))
     count = 0
+    reached = dict(SealProgress.objects.values_list("kind", "through"))
     for kind in SealedRows:
-        rows, wrong = _kind_wrong(client, kind, seals.filter(kind=kind))
+        rows, wrong = _kind_wrong(client, kind, seals.filter(kind=kind), reached.get(kind, 0))
         count += rows
         findings.extend(wrong)
     return AuditReport(
@@ -70,8 +71,9 @@ def _chain_wrong(client: Client, first: int, seals: QuerySet[Seal]) -> Iterator[
         expected, code = seal.seal_no + 1, seal.code
 
 
-def _kind_wrong(client: Client, kind: SealedRows, seals: QuerySet[Seal]) -> tuple[int, list[str]]:
-    """Return how many rows of a kind were hashed, and what is wrong with them."""
+def _kind_wrong(client: Client, kind: SealedRows, seals: QuerySet[Seal], reached: int) -> tuple[int, list[str]]:
+    """Return how many rows of a kind were hashed, and what is wrong with them. `reached`: all clients' rows are sealed through
+    this number."""
     through, count = None, 0
     findings: list[str] = []
     for format, group in groupby(seals.iterator(chunk_size=SEALS_AT_ONCE), lambda seal: seal.format):
@@ -90,7 +92,7 @@ def _kind_wrong(client: Client, kind: SealedRows, seals: QuerySet[Seal]) -> tupl
             count += len(mine)
             if not _is_sealed(seal, mine) and not _is_sealed(seal, mine := as_sealed(kind, seal, mine)):
                 findings.append(_damage(kind, seal, mine))
-    findings.extend(_unsealed(client, kind, through))
+    findings.extend(_unsealed(client, kind, through, reached))
     return count, findings
 
 
@@ -151,9 +153,8 @@ def _after(name: str, rows: Sequence[HashedRow], place: int) -> str:
     return f"after {name} {rows[place - 1].number}" if place else "at its beginning"
 
 
-def _unsealed(client: Client, kind: SealedRows, through: int | None) -> Iterator[str]:
+def _unsealed(client: Client, kind: SealedRows, through: int | None, reached: int) -> Iterator[str]:
     """Find a row that no seal covers, although rows with higher numbers were sealed."""
-    reached = SealProgress.objects.filter(kind=kind).values_list("through", flat=True).first() or 0
     if through is None and reached:
         last = Seal.objects.filter(client=client, kind=kind).order_by("-seal_no").values_list("through_no", flat=True).first()
         through = last or 0

@@ -10,6 +10,7 @@ from django.db.models import Exists, Min, OuterRef, Q
 from accounts.models import Event
 from billing_site.common.currencies import Currency
 from invoices.audit.holdings import Holdings, holdings_of
+from invoices.audit.reads import scope_read
 from invoices.audit.reports import Unreadable, alone
 from invoices.audit.scopes import Scope, of_client
 from invoices.document import Credit, Document, Line, Period, Tax, Terms
@@ -223,8 +224,13 @@ def _read(chunk: Sequence[DocumentState], since: Mapping[int, datetime]) -> list
 
 def _first_issue_events(scope: Scope) -> dict[int, datetime]:
     """Return when the first `invoice.issued` event of each client was written. Documents issued before that have none."""
-    events = of_client(Event, "client", Scope(scope.client)).filter(act=ISSUED).order_by()
-    return dict(events.values_list("client").annotate(Min("at")))
+    return dict(_issue_events(Scope(scope.client)))
+
+
+@scope_read
+def _issue_events(scope: Scope) -> Any:
+    events = of_client(Event, "client", scope).filter(act=ISSUED).order_by()
+    return events.values_list("client").annotate(Min("at"))
 
 
 def _must_have_issue_event(state: DocumentState, since: Mapping[int, datetime]) -> bool:

@@ -9,7 +9,7 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account
-from invoices.audit import one_moment
+from invoices.audit import one_moment, reads
 from invoices.audit.scopes import Scope
 from invoices.models import CouponRedemption, Invoice, ServiceCredit
 from tests.support.audits.names import ACTS
@@ -58,7 +58,7 @@ def test_chunks_of_documents_are_joined_and_so_are_rows_of_accounts(acme, monkey
         import_module(f"invoices.audit.{name}") for name in ("stored_documents", "account_histories")
     )
     monkeypatch.setattr(documents_read, "DOCUMENTS_AT_ONCE", 2)
-    monkeypatch.setattr(accounts_read, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(reads, "ROWS_AT_ONCE", 2)
     numbers = [generate(an_account(acme), JAN_10) for _ in range(5)]
     assert findings() == {}
     Invoice.objects.filter(pk__in=(numbers[0], numbers[4])).update(total_amount=1000)
