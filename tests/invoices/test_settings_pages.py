@@ -221,3 +221,8 @@ def test_stored_exchange_rates_are_shown_in_the_readers_language(acme, staff):
     Client.objects.filter(pk=acme.pk).update(tax_currency="sek", tax_currency_rates="EUR 1.234, JPY 0.5")
     page = staff.get(reverse("change-settings", args=["tax"]), headers={"accept-language": "de"})
     assert "EUR 1,234\nJPY 0,5</textarea>" in text_of(page) and "in jeder Zeile eine Währung: EUR 11,4523." in text_of(page)
+
+
+def test_common_reasons_are_named_in_the_readers_language(staff):
+    page = text_of(staff.get(reverse("reasons"), headers={"Accept-Language": "de"}))
+    assert "Kulanz" in page and "Goodwill" not in page
