@@ -167,7 +167,10 @@ class MasterDataForm(forms.ModelForm):
         cleaned = super().clean()
         if self.refusal is not None:
             field = self.named.get(self.refusal.field or "", self.refusal.field)
-            self.add_error(field if field in self.fields else None, self.refusal.shown)
+            if field in self.fields:
+                self.add_error(field, self.refusal.shown_at_field)
+            else:
+                self.add_error(None, self.refusal.shown)
         return cleaned
 
 
