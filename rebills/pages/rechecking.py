@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.callers import Caller
 from accounts.models import Client
 from accounts.pages.base import StaffPage
-from accounts.pages.forms import DayInput, PageForm, style_fields
+from accounts.pages.forms import DayInput, PageForm, show_refusal, style_fields
 from accounts.rights import REBILL
 from accounts.staff import names_of
 from billing_site.common.keyset_pages import Order, page_of
@@ -59,6 +59,10 @@ def correct_form(client: Client, recheck: RebillCampaign) -> CorrectForm:
     return CorrectForm(client, initial={"name": gettext(DIFFERENCES).format(number=recheck.pk)})
 
 
+FIELDS = {"dated_from": "first", "dated_until": "last"}
+"""The form's names of what the service names."""
+
+
 class RecheckList(StaffPage):
     def get(self, request: HttpRequest) -> HttpResponseBase:
         return self._shown(RecheckForm(initial={"last": self.today}))
@@ -76,7 +80,7 @@ class RecheckList(StaffPage):
         try:
             return self.once(work, lambda receipt: reverse("rechecks"), REBILL)
         except BillingError as refusal:
-            form.add_error(None, refusal.shown)
+            show_refusal(form, refusal, FIELDS.get(refusal.field or ""))
             return self._shown(form, status=422)
 
     def _shown(self, form: RecheckForm, *, status: int = 200) -> HttpResponseBase:

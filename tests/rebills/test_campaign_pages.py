@@ -13,6 +13,7 @@ from rebills.models import RebillCampaign
 from tests.support.billing import JAN_10, bill
 from tests.support.campaigns import previewed, states
 from tests.support.factories import TaxRateFactory, a_plan, an_account
+from tests.support.invoice_pages import administrator
 from tests.support.reading_pages import words as text_of
 
 pytestmark = pytest.mark.usefixtures("audited")
@@ -144,3 +145,11 @@ def test_a_recheck_without_invoices_or_differences_says_so(biller, invoices):
         f"/rebills/rechecks/{recheck.pk}/correct/", {"name": "x", "reason_code": "1", "statements": "none", "once": "c" * 32}
     )
     assert refused.status_code == 302 and RebillCampaign.objects.count() == 1
+
+
+def test_a_recheck_of_days_that_end_before_they_begin_is_refused_at_its_first_day(acme):
+    form = {"first": "2026-02-01", "last": "2026-01-01", "once": "a" * 32}
+    answer = administrator(acme).post("/rebills/rechecks/", form)
+    assert answer.status_code == 422
+    assert answer.context["form"].errors == {"first": ["The entry is not valid: the days end before they begin"]}
+    assert not RebillCampaign.objects.exists()

@@ -60,8 +60,8 @@ def read_selection(client: Client, values: Mapping[str, Any]) -> Selection:
     """Check a selection as it is submitted: lists of texts or numbers, ISO dates, and a rate.
 
     Invoices may be given by their document numbers or invoice numbers, accounts, plans and services by their numbers or the
-    client's own ids. Refuses (1016) an unknown part or value, days that end before they begin and an empty selection, (1024)
-    what is no date, and (3004) unknown invoices.
+    client's own ids. Refuses (1016) an unknown part or value and an empty selection, (1024) what is no date, and (3004) unknown
+    invoices.
     """
     for name in values:
         if name not in NAMES:
@@ -78,8 +78,6 @@ def read_selection(client: Client, values: Mapping[str, Any]) -> Selection:
         rate=_rate(values.get("rate")),
         **{name: _day(name, values.get(name)) for name in DATES},
     )
-    check_in_order("dated_from", found.dated_from, found.dated_until)
-    check_in_order("charged_from", found.charged_from, found.charged_until)
     if found == Selection():
         detail = Detail("selection: name what is to be corrected; an empty selection would be every invoice")
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="selection")
@@ -171,7 +169,10 @@ def selected_invoices(client: Client, chosen: Selection) -> QuerySet[Invoice]:
     """Return the documents of a selection.
 
     A filter finds issued invoices and rebills that no rebill replaces, or is about to replace. Listed documents are all found.
+    Refuses (1016) days that end before they begin.
     """
+    check_in_order("dated_from", chosen.dated_from, chosen.dated_until)
+    check_in_order("charged_from", chosen.charged_from, chosen.charged_until)
     rows = Invoice.objects.filter(client=client)
     rows = rows.filter(pk__in=chosen.invoices) if chosen.invoices else _correctable(rows)
     if chosen.accounts:
