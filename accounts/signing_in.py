@@ -7,7 +7,7 @@ from django.contrib.auth import SESSION_KEY, get_user_model, logout
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Group
 from django.contrib.auth.signals import user_logged_in
-from django.db.models import BooleanField, Case, Exists, F, OuterRef, Value, When
+from django.db.models import BooleanField, Case, Exists, F, OuterRef, QuerySet, Value, When
 from django.db.models.functions import Concat
 from django.db.models.signals import m2m_changed, pre_save
 from django.http import HttpRequest, HttpResponse
@@ -16,6 +16,7 @@ from django.utils import timezone
 from accounts.call_log import calling_address
 from accounts.models import Client
 from accounts.sessions import ADDRESS, BROWSER, FACTOR, SIGNED_IN_AT, end_sessions
+from billing_site.common.compiled_reads import compiled_read
 
 ENDING_COLUMNS = ("password", "is_active", "is_staff", "is_superuser")
 """A user's columns that end the sessions when they change."""
@@ -35,12 +36,18 @@ def needs_factor() -> Case:
     return Case(When(is_superuser=True, then=Exists(asking)), default=Exists(roles), output_field=BooleanField())
 
 
+@compiled_read
+def _users(user_no: int) -> QuerySet[Any]:
+    """Each request of a person asks for this."""
+    users: QuerySet[Any] = get_user_model()._default_manager.filter(pk=user_no).annotate(needs_factor=needs_factor())
+    return users
+
+
 class StaffBackend(ModelBackend):
     """Users with passwords. A user of a session knows whether a second factor is needed, without a query of its own."""
 
     def get_user(self, user_id: Any) -> Any:
-        user = get_user_model()._default_manager.filter(pk=user_id).annotate(needs_factor=needs_factor()).first()
-        return user if user is not None and self.user_can_authenticate(user) else None
+        return next((user for user in _users(user_id) if self.user_can_authenticate(user)), None)
 
 
 def session_middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
