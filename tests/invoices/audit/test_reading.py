@@ -5,11 +5,13 @@ from decimal import Decimal as D
 from importlib import import_module
 
 import pytest
+import time_machine
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account
-from invoices.audit import one_moment, reads
+from invoices.audit import one_moment, reads, run_audits
+from invoices.audit.reads import ScopeRead
 from invoices.audit.scopes import Scope
 from invoices.models import CouponRedemption, Invoice, ServiceCredit
 from tests.support.audits.names import ACTS
@@ -26,6 +28,7 @@ from tests.support.audits.world import (
     what_is_added_to_charges,
     what_is_taken_off,
 )
+from tests.support.everything import a_row_of_each_model
 from tests.support.factories import ClientFactory, an_account, some_usage
 
 
@@ -97,3 +100,27 @@ def test_what_is_billed_meanwhile_is_not_seen():
         other.join(timeout=30)
         assert not Invoice.objects.exists()
     assert Invoice.objects.count() == 1
+
+
+def test_each_read_of_a_client_returns_what_its_queryset_returns(acme, process, monkeypatch):
+    """An audit of rows of each kind, with the reads whose SQL is kept compared with their querysets."""
+    read, count, used = ScopeRead.__call__, ScopeRead.count, set()
+
+    def checked_rows(self, scope):
+        found, built = list(read(self, scope)), self._build(scope)
+        in_order = list if built.ordered else sorted
+        assert in_order(found) == in_order(built), self._build.__qualname__
+        used.add(self)
+        return iter(found)
+
+    def checked_count(self, scope):
+        found = count(self, scope)
+        assert found == self._build(scope).count(), self._build.__qualname__
+        return found
+
+    monkeypatch.setattr(ScopeRead, "__call__", checked_rows)
+    monkeypatch.setattr(ScopeRead, "count", checked_count)
+    with time_machine.travel(JAN_10, tick=False):
+        a_row_of_each_model(acme, process)
+    run_audits(acme)
+    assert len(used) >= 25
