@@ -13,7 +13,8 @@ from billing_site.common.compiled_reads import Reading, compiled_read, read_ahea
 from billing_site.errors import BillingError
 from invoices.kinds import InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
-from invoices.plan.actions import Action, DocumentFacts, InTheWay, Refusal, why_not, why_not_decided, why_not_issued_now
+from invoices.plan.action_facts import DocumentFacts, InTheWay
+from invoices.plan.actions import Action, Refusal, why_not, why_not_decided, why_not_issued_now
 from invoices.services.document_facts import document_facts, fact_readings
 from invoices.services.documents.approval_rules import check_four_eyes
 from invoices.services.documents.versions import Makers, makers_of

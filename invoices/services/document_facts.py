@@ -26,7 +26,7 @@ from invoices.kinds import (
     InvoiceStatus,
 )
 from invoices.models import Allocation, CollectionAttempt, Invoice, LedgerEntry
-from invoices.plan.actions import Correcting, DocumentFacts, InvoiceCredit, PayerFacts
+from invoices.plan.action_facts import Correcting, DocumentFacts, InvoiceCredit, PayerFacts
 from invoices.plan.refunded import Move, left_unpaid
 
 CORRECTING_COLUMNS = ("pk", "kind", "status", "document_number")

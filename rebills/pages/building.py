@@ -18,7 +18,8 @@ from accounts.rights import COLLECT, REBILL
 from accounts.services.accounts import add_contact
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice
-from invoices.plan.actions import Action, InTheWay
+from invoices.plan.action_facts import InTheWay
+from invoices.plan.actions import Action
 from invoices.services.actions import available_actions
 from invoices.services.documents.rights import REBILL_PERMISSION
 from rebills.pages.builder_form import BuilderForm, Calculated

@@ -9,7 +9,7 @@ from accounts.kinds import CreditTo
 from billing_site.common.currencies import Currency
 from invoices.calculation import ZERO
 from invoices.document import Document
-from invoices.plan.actions import PayerFacts
+from invoices.plan.action_facts import PayerFacts
 from invoices.plan.allocating import OpenItem
 from invoices.plan.facts import ServiceFacts
 from invoices.tax_engines.protocol import TaxAddress

@@ -19,7 +19,7 @@ from invoices.calculation import ZERO, asked_amount
 from invoices.document import Document
 from invoices.kinds import InvoiceKind
 from invoices.models import Invoice
-from invoices.plan.actions import DocumentFacts
+from invoices.plan.action_facts import DocumentFacts
 from invoices.plan.allocating import OpenItem
 from invoices.plan.facts import ServiceFacts
 from invoices.plan.tax_answers import Exemption, TaxAnswer

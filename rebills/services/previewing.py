@@ -11,7 +11,8 @@ from accounts.models import Client
 from billing_site.common.compiled_reads import read_ahead
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import ReasonType
-from invoices.plan.actions import Action, DocumentFacts, why_not
+from invoices.plan.action_facts import DocumentFacts
+from invoices.plan.actions import Action, why_not
 from invoices.plan.tax_answers import Exemption, TaxAnswer, answer_to, exempt_answer, joined
 from invoices.services.documents.tax_answers import check_tax_data
 from invoices.services.money.ledger.acts import Why, check_reason, reason_rows

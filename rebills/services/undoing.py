@@ -33,7 +33,8 @@ from invoices.kinds import (
     ReasonType,
 )
 from invoices.models import Allocation, CouponUse, CreditUse, Invoice, InvoiceLine, UnusedCredit
-from invoices.plan.actions import Action, DocumentFacts, why_not
+from invoices.plan.action_facts import DocumentFacts
+from invoices.plan.actions import Action, why_not
 from invoices.plan.allocating import Taken
 from invoices.plan.money_back import MoneyBack, UndoMoney, plan_money_back
 from invoices.services.collecting.starting import stop_collecting

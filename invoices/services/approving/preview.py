@@ -15,7 +15,8 @@ from billing_site.errors import BillingError, shown_message
 from invoices.calculation import ZERO
 from invoices.kinds import DecisionAct
 from invoices.models import Invoice
-from invoices.plan.actions import Action, PayerFacts, why_not_collected
+from invoices.plan.action_facts import PayerFacts
+from invoices.plan.actions import Action, why_not_collected
 from invoices.services.actions import available_actions, refused_decisions
 from invoices.services.document_facts import document_facts
 from invoices.services.issuing.issuing import IssuePolicy

@@ -19,7 +19,8 @@ from billing_site.errors import BillingError, Detail, ErrorCode, word
 from invoices.calculation import ZERO, rounded
 from invoices.kinds import ASKED_ATTEMPTS, OFFSETTING_KINDS, AttemptStatus, InvoiceKind, InvoiceStatus
 from invoices.models import CollectionAttempt, Invoice
-from invoices.plan.actions import PayerFacts, why_not_collected
+from invoices.plan.action_facts import PayerFacts
+from invoices.plan.actions import why_not_collected
 from invoices.plan.facts import BillingState
 from invoices.services.documents.collection_results import Collected, CollectionResult, refused
 from invoices.services.money.ledger.charging import Issued, apply_open_credits

@@ -11,7 +11,7 @@ from invoices.kinds import WaitReason
 from invoices.line_explanations import line_explanation
 from invoices.models import Invoice, InvoiceLine
 from invoices.plan import InvoicePlan
-from invoices.plan.actions import PayerFacts
+from invoices.plan.action_facts import PayerFacts
 from invoices.plan.allocating import OpenItem, oldest_first
 from invoices.plan.facts import BillingRequest
 from invoices.plan.tax_answers import exemption_text
