@@ -113,6 +113,18 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any, migrated_file
         _remember_rows()
 
 
+@pytest.fixture
+def address_of_migrated_file(django_db_setup: None, django_db_blocker: Any, tmp_path: Path) -> str:
+    """The address of a migrated database in a file of SQLite, for a process that a test starts: to migrate takes it longer than
+    what it is tested for."""
+    if connection.vendor != "sqlite":
+        pytest.skip("the process has a file of SQLite")
+    path = tmp_path / "migrated.sqlite3"
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute("VACUUM INTO %s", [str(path)])
+    return f"sqlite:///{path}"
+
+
 @pytest.fixture(scope="session", autouse=True)
 def emptied_quickly() -> Iterator[None]:
     """After a test that commits, empty the tables that have rows. Django would truncate all tables, and then recreate content

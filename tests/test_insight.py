@@ -204,7 +204,6 @@ import django
 django.setup()
 {WORKS}
 from django.core.management import call_command
-call_command("migrate", verbosity=0)
 call_command("work", once=True)
 """
 
@@ -212,8 +211,6 @@ BY_CELERY = f"""
 import django
 django.setup()
 {WORKS}
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
 from billing_site.celery import app
 from invoices import tasks
 tasks.kind_named = lambda name: executor.kinds_of_work()[0]
@@ -225,12 +222,12 @@ worker_process_shutdown.send(sender=None, pid=1, exitcode=0)
 
 
 @pytest.mark.parametrize(("program", "executor"), [(LOCALLY, "local"), (BY_CELERY, "celery")])
-def test_an_error_of_a_worker_is_sent_with_its_run_and_client_and_no_values(program, executor, tmp_path):
+def test_an_error_of_a_worker_is_sent_with_its_run_and_client_and_no_values(program, executor, address_of_migrated_file):
     pytest.importorskip("sentry_sdk")
     with receiver() as (address, received):
         environment = {
             **os.environ,
-            "DATABASE_URL": f"sqlite:///{tmp_path / 'work.sqlite3'}",
+            "DATABASE_URL": address_of_migrated_file,
             "EXECUTOR": executor,
             "BROKER_URL": "memory://",
             "SENTRY_DSN": f"http://key@{address}/7",

@@ -9,11 +9,9 @@ PROGRAM = """
 import base64, json, sys
 import django
 django.setup()
-from django.core.management import call_command
 from django.test import Client as Browser
 from django.test.utils import setup_test_environment
 setup_test_environment()
-call_command("migrate", verbosity=0)
 from tests.support.billing import JAN_10, bill
 from tests.support.factories import BY_TEST, ClientFactory, a_plan, an_account
 from invoices.models import Statement
@@ -37,12 +35,12 @@ print(json.dumps(list(Statement.objects.values_list("status", "message"))))
 """
 
 
-def test_a_bounce_that_a_provider_reports_is_noted_once_and_only_with_the_secret(tmp_path):
+def test_a_bounce_that_a_provider_reports_is_noted_once_and_only_with_the_secret(address_of_migrated_file):
     """In a process of its own, because the provider is chosen when the program starts."""
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "billing_site.settings",
-        "DATABASE_URL": f"sqlite:///{tmp_path / 'mails.sqlite3'}",
+        "DATABASE_URL": address_of_migrated_file,
         "EMAIL_BACKEND": "anymail.backends.postmark.EmailBackend",
         "ANYMAIL_WEBHOOK_SECRET": "hook:secret",
         "ANYMAIL_POSTMARK_SERVER_TOKEN": "token",

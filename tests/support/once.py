@@ -38,11 +38,13 @@ NO_DATABASE = (
 ONLY_SQLITE = (
     "browser",
     "test_documentation.py",
+    "test_insight.py",
     "test_wheel.py",
+    "invoices/test_mail_provider.py",
     "invoices/test_webhook_processes.py",
     "invoices/test_work_processes.py",
 )
-"""Processes and browsers that share a file of SQLite with the test."""
+"""Processes and browsers that share a file of SQLite with the test, or get a copy of its tables."""
 
 ARGUMENTS = (
     "test_dispatcher.py",
