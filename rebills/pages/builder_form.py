@@ -380,9 +380,7 @@ class BuilderForm:
         was: Any = submitted.original_values[name]
         if line is not None and name in ("units", "rate_per_unit", "amount"):
             was = getattr(line, name)
-        hint = submitted.original_values[name] if name in ("units", "rate_per_unit") else ""
-        if name == "amount":
-            hint = result.calculated_amount
+        hint = result.calculated_amount if name == "amount" else ""
         options = self.options(CHOSEN_FROM[name], value) if name in CHOSEN_FROM else None
         if name in CHOSEN_FROM:
             was = dict(self.choices[CHOSEN_FROM[name]]).get(was, was)
