@@ -1,6 +1,6 @@
 """Check what approval assigns: a number from a series without gaps, an invoice date, a due date and a fingerprint."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -74,14 +74,14 @@ def _before(scope: Scope) -> dict[tuple[int, str, int], int]:
     }
 
 
-def _numbered(scope: Scope, before: Mapping[tuple[int, str, int], int] | None = None) -> QuerySet[Any]:
+def _numbered(scope: Scope) -> QuerySet[Any]:
     """Return the documents with numbers: all, or those whose number was given since the moment of the scope, and in each series
     the one before them."""
     numbered = of_client(Invoice, "client", scope).filter(number__isnull=False)
     if scope.since is None:
         return numbered
     since = Q(pk=None)
-    for series, last in (_before(scope) if before is None else before).items():
+    for series, last in _before(scope).items():
         since |= Q(**dict(zip(COUNTED_TOGETHER, series, strict=True)), number__gte=last)
     return numbered.filter(since)
 
@@ -166,18 +166,19 @@ def unique_document_numbers(scope: Scope) -> AuditReport:
     )
 
 
-@scope_read
-def _printed_numbers(scope: Scope) -> QuerySet[Any, Any]:
-    printed = of_client(Invoice, "client", scope).exclude(document_number="").order_by().values("pk")
-    return printed if scope.since is None else printed.filter(document_number__in=_numbered(scope).values("document_number"))
+def _printed(scope: Scope) -> QuerySet[Any]:
+    printed = of_client(Invoice, "client", scope).exclude(document_number="").order_by()
+    if scope.since is None:
+        return printed
+    return printed.filter(document_number__in=_numbered(scope).values("document_number"))
+
+
+_printed_numbers = scope_read(lambda scope: _printed(scope).values("pk"))
 
 
 @scope_read
 def _repeated(scope: Scope) -> Any:
-    printed = of_client(Invoice, "client", scope).exclude(document_number="").order_by()
-    if scope.since is not None:
-        printed = printed.filter(document_number__in=_numbered(scope).values("document_number"))
-    counted = printed.values_list("client_id", "document_number").annotate(Count("pk"), Min("pk"), Max("pk"))
+    counted = _printed(scope).values_list("client_id", "document_number").annotate(Count("pk"), Min("pk"), Max("pk"))
     return counted.filter(pk__count__gt=1)
 
 
